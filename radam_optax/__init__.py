@@ -1,0 +1,62 @@
+"""radam_optax: RAdam, AMSGrad, RMSProp, Adam and their relatives as one algebra of optax links.
+
+    import radam_optax as rx
+
+One combinator, :func:`scale_by_adaptive_rate`, multiplies a momentum by an adaptive learning rate;
+moments and rates are chains of links, and every optimizer of the catalogue is one such line.
+"""
+
+from radam_optax._combine import freeze_until, project, scale_by_adaptive_rate
+from radam_optax._moments import (
+    amsgrad_max,
+    belief_moment,
+    centered_second_moment,
+    debias,
+    first_moment,
+    second_moment,
+    sum_of_squares,
+    yogi_moment,
+)
+from radam_optax._monitor import effective_rate, rectification_stats, step_count
+from radam_optax._numerics import (
+    Rectification,
+    adaptive_rate_variance,
+    bias_correction,
+    rectification,
+)
+from radam_optax._optimizers import (
+    adabelief,
+    adadelta,
+    adagrad,
+    adam,
+    adam_2k,
+    adam_eps,
+    adamnc,
+    adamw,
+    amsgrad,
+    momentum,
+    nadam,
+    nesterov,
+    radam,
+    radamw,
+    rmsprop,
+    rmsprop_nesterov,
+    sgd,
+    without_lookahead,
+    yogi,
+)
+from radam_optax._rates import inverse_root, scale_by_rectification
+from radam_optax._schedules import (
+    inverse_sqrt_decay,
+    untuned_exponential_warmup,
+    untuned_linear_warmup,
+)
+from radam_optax._transforms import (
+    scale_by_adagrad,
+    scale_by_adam,
+    scale_by_amsgrad,
+    scale_by_belief,
+    scale_by_radam,
+    scale_by_rms,
+    scale_by_yogi,
+)

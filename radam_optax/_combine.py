@@ -1,0 +1,143 @@
+"""The heart of the package: one algorithm, two pipelines.
+
+Every optimizer here is an instance of one method. With g_t the gradient at step t,
+
+    m_t = phi(g_1, ..., g_t)                      the momentum
+    l_t = psi(g_1, ..., g_t)                      the adaptive learning rate, elementwise
+    theta_t = theta_{t-1} - alpha_t m_t l_t
+
+phi and psi are ordinary optax transformations, and :func:`scale_by_adaptive_rate` is the product.
+What flows through the links of psi is no gradient: it is a statistic on its way to becoming a rate,
+
+    gradient --second_moment--> v --amsgrad_max--> max v --inverse_root--> l --rectification--> r l
+
+so the order of the links is the algorithm, and "plain momentum" is simply the rate 1.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from radam_optax import _checks
+from radam_optax._tree import map_leaves, times
+
+
+class ScaleByAdaptiveRateState(NamedTuple):
+    """State of :func:`scale_by_adaptive_rate`."""
+
+    momentum: optax.OptState
+    rate: optax.OptState
+
+
+def scale_by_adaptive_rate(
+    rate: optax.GradientTransformation,
+    momentum: optax.GradientTransformation | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """The generic method: ``updates = momentum(g) * rate(g)``.
+
+    Args:
+      rate: psi, a chain of links from the gradient to the elementwise learning rate. It receives the
+        momentum as the extra argument ``momentum=``.
+      momentum: phi; None (:func:`optax.identity`) is the gradient itself.
+
+    Returns:
+      A transformation whose updates have the dtype of the gradients.
+
+    Source: Reddi et al. (2018), Algorithm 1; Liu et al. (2020), Algorithm 1.
+    """
+    phi = optax.with_extra_args_support(optax.identity() if momentum is None else momentum)
+    psi = optax.with_extra_args_support(rate)
+
+    def init(params):
+        return ScaleByAdaptiveRateState(phi.init(params), psi.init(params))
+
+    def update(updates, state, params=None, **extra_args):
+        m, phi_state = phi.update(updates, state.momentum, params, **extra_args)
+        l, psi_state = psi.update(updates, state.rate, params, **extra_args, momentum=m)
+        updates = map_leaves(_step, (updates, m, l), keep_dtype=True)
+        return updates, ScaleByAdaptiveRateState(phi_state, psi_state)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _step(g, m, l):
+    del g  # Only its dtype is asked for.
+    return times(m, l)
+
+
+class FreezeUntilState(NamedTuple):
+    """State of :func:`freeze_until`."""
+
+    count: jax.Array  # shape=(), dtype=int32: updates seen, up to `steps`.
+    inner: optax.OptState
+
+
+def freeze_until(
+    inner: optax.GradientTransformation, steps: ArrayLike
+) -> optax.GradientTransformationExtraArgs:
+    """Holds ``inner`` back: for the first ``steps`` updates its state stays and its output is zero.
+
+    As the momentum of :func:`scale_by_adaptive_rate` it makes Adam-2k, where only the rate learns at
+    first. The count of ``inner`` starts when it is released.
+
+    Args:
+      inner: the transformation to hold back.
+      steps: number of updates, a whole number >= 0.
+
+    Source: Liu et al. (2020), section 3.1.
+    """
+    steps = _checks.whole_number("steps", steps)
+    inner = optax.with_extra_args_support(inner)
+
+    def init(params):
+        return FreezeUntilState(jnp.zeros([], jnp.int32), inner.init(params))
+
+    def update(updates, state, params=None, **extra_args):
+        live = state.count >= steps
+        new_updates, new_inner = inner.update(updates, state.inner, params, **extra_args)
+        new_updates = jax.tree.map(lambda u: jnp.where(live, u, jnp.zeros_like(u)), new_updates)
+        new_inner = optax.tree.where(live, new_inner, state.inner)
+        count = jnp.where(live, state.count, state.count + 1)
+        return new_updates, FreezeUntilState(count, new_inner)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def project(projection_fn: Callable[[Any], Any]) -> optax.GradientTransformation:
+    """Changes the updates so that the parameters land in a set: ``P(params + updates) - params``.
+
+    It belongs at the end of a chain, behind the learning rate. Elements that the projection leaves
+    alone keep their update to the last bit; the others arrive to within one rounding.
+
+    Args:
+      projection_fn: P, from a tree of parameters to one of the same structure, for example
+        ``lambda x: optax.projections.projection_box(x, -1.0, 1.0)``.
+
+    Raises:
+      ValueError: ``update`` is called without ``params``.
+
+    Source: Reddi et al. (2018), Algorithm 1: Pi in the norm of sqrt(V_t), which on a box is the
+    Euclidean projection, since both clip each coordinate.
+    """
+
+    def update(updates, state, params=None):
+        if params is None:
+            raise ValueError("`project` needs `params`: call `update(updates, state, params)`.")
+        free = map_leaves(_arrive, (updates, params))
+        return map_leaves(
+            _back_into, (updates, params, free, projection_fn(free)), keep_dtype=True
+        ), state
+
+    return optax.GradientTransformation(optax.init_empty_state, update)
+
+
+def _arrive(u, p):
+    return p + u
+
+
+def _back_into(u, p, free, inside):
+    return jnp.where(inside == free, u, inside - p)

@@ -1,0 +1,425 @@
+"""Links that turn gradients into statistics: moving averages, sums, running maxima.
+
+A first moment serves as the ``momentum`` of :func:`scale_by_adaptive_rate`, a second moment starts
+its ``rate``. Statistics flow in at least float32, whatever the dtype of the gradients.
+
+Parameters that several links share:
+
+``b1``, ``b2``, ``decay``
+    Weight of the past in a moving average, ``average = decay * average + (1 - decay) * newcomer``;
+    dimensionless, in [0, 1). Or a schedule: a callable of the count of past updates (0 at the first),
+    as learning rates have in optax.
+``debias``
+    Divide by the sum of the weights that the average has seen (:func:`bias_correction`), since it
+    starts at zero. Exact for scheduled decays too.
+``dtype``
+    Dtype of the state; None: that of the parameter, but at least float32 (in bfloat16 a second
+    moment with b2 = 0.999 never moves: 1 - b2 is under half a unit in the last place), and real for
+    statistics of ``|g|^2``. It stays as it is from ``init`` on, whatever comes in.
+
+All raise ValueError or TypeError for hyperparameters outside their domain, ValueError for updates
+that do not match the state in structure or shape, TypeError for integer or boolean leaves.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike, DTypeLike
+
+from radam_optax import _checks, _decay
+from radam_optax._tree import abs_sq, full_like, map_leaves, times
+
+
+class FirstMomentState(NamedTuple):
+    """State of :func:`first_moment`."""
+
+    count: jax.Array  # shape=(), dtype=int32.
+    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    mu: optax.Updates  # shapes of the parameters.
+
+
+def first_moment(
+    b1: ArrayLike | _checks.Schedule,
+    *,
+    debias: bool = True,
+    nesterov: bool = False,
+    initial: ArrayLike = 0.0,
+    dtype: DTypeLike | None = None,
+) -> optax.GradientTransformation:
+    r"""Moving average of the gradient: Adam's momentum.
+
+    ::
+
+        mu_t = b1 mu_{t-1} + (1 - b1) g_t          mu_0 = initial
+        out  = mu_t / (1 - b1^t)                   out = mu_t without debias
+        out  = b1 mu_t / (1 - b1^{t+1}) + (1 - b1) g_t / (1 - b1^t)          with nesterov
+
+    Args:
+      b1: decay, see the head of this module.
+      debias: as there.
+      nesterov: look one step ahead, as NAdam does.
+      initial: what ``mu`` starts from, in gradient units.
+      dtype: dtype of ``mu``, as there.
+
+    Source: Kingma & Ba (2015), Algorithm 1; Dozat (2016), Algorithm 2.
+    """
+    b1 = _checks.schedulable("b1", b1, "[0, 1)")
+    initial = _checks.scalar("initial", initial)
+    dtype = _checks.inexact_dtype("dtype", dtype)
+
+    def init(params: optax.Params) -> FirstMomentState:
+        return FirstMomentState(*_decay.start(b1), full_like(params, initial, dtype))
+
+    def update(updates, state, params=None):
+        del params
+        clock, weights = _decay.tick(b1, state.count, state.elapsed)
+        share = (lambda w: 1 / w.total) if debias else (lambda w: 1.0)
+        scalars = (weights.old, weights.new, share(weights))
+        kernel = _average
+        if nesterov:
+            _, ahead = _decay.tick(b1, *clock)
+            scalars += (ahead.old * share(ahead), weights.new * share(weights))
+            kernel = _average_ahead
+        updates, mu = map_leaves(kernel, (updates,), (state.mu,), scalars)
+        return updates, FirstMomentState(*clock, mu)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _average(g, mu, old, new, share):
+    mu = times(mu, old) + times(g, new)
+    return times(mu, share), mu
+
+
+def _average_ahead(g, mu, old, new, _, ahead, here):
+    mu = times(mu, old) + times(g, new)
+    return times(mu, ahead) + times(g, here), mu
+
+
+class SecondMomentState(NamedTuple):
+    """State of :func:`second_moment` and :func:`yogi_moment`."""
+
+    count: jax.Array  # shape=(), dtype=int32.
+    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    nu: optax.Updates  # shapes of the parameters, real.
+
+
+def second_moment(
+    b2: ArrayLike | _checks.Schedule,
+    *,
+    debias: bool = True,
+    initial: ArrayLike = 0.0,
+    dtype: DTypeLike | None = None,
+) -> optax.GradientTransformation:
+    r"""Moving average of the squared gradient.
+
+    ::
+
+        nu_t = b2 nu_{t-1} + (1 - b2) |g_t|^2      nu_0 = initial
+        out  = nu_t / (1 - b2^t)                   out = nu_t without debias
+
+    Args:
+      b2: decay, see the head of this module; ``lambda count: 1 - 1 / (count + 1)`` makes ``nu`` the
+        mean of all squares (AdamNC).
+      debias: as there.
+      initial: what ``nu`` starts from, in gradient units squared, >= 0.
+      dtype: dtype of ``nu``, as there.
+
+    Source: Kingma & Ba (2015), Algorithm 1; Reddi et al. (2018), Algorithm 3 for schedules.
+    """
+    return _moving(_average_of_squares, b2, debias, initial, dtype)
+
+
+def yogi_moment(
+    b2: ArrayLike | _checks.Schedule,
+    *,
+    debias: bool = True,
+    initial: ArrayLike = 1e-6,
+    dtype: DTypeLike | None = None,
+) -> optax.GradientTransformation:
+    r"""Yogi's second moment, which changes by at most ``(1 - b2) |g|^2`` in a step.
+
+    ::
+
+        nu_t = nu_{t-1} - (1 - b2) sign(nu_{t-1} - |g_t|^2) |g_t|^2      nu_0 = initial
+        out  = nu_t / (1 - b2^t)                                         out = nu_t without debias
+
+    Args: those of :func:`second_moment`.
+
+    Source: Zaheer et al. (2018), Algorithm 2. The division by 1 - b2^t is optax's, not the paper's.
+    """
+    return _moving(_additive_average_of_squares, b2, debias, initial, dtype)
+
+
+def _moving(kernel, b2, debias, initial, dtype) -> optax.GradientTransformation:
+    b2 = _checks.schedulable("b2", b2, "[0, 1)")
+    initial = _checks.scalar("initial", initial, "[0, inf)")
+    dtype = _checks.inexact_dtype("dtype", dtype)
+
+    def init(params):
+        return SecondMomentState(*_decay.start(b2), full_like(params, initial, dtype, real=True))
+
+    def update(updates, state, params=None):
+        del params
+        clock, weights = _decay.tick(b2, state.count, state.elapsed)
+        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
+        updates, nu = map_leaves(kernel, (updates,), (state.nu,), scalars)
+        return updates, SecondMomentState(*clock, nu)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _average_of_squares(g, nu, old, new, share):
+    nu = old * nu + new * abs_sq(g)
+    return nu * share, nu
+
+
+def _additive_average_of_squares(g, nu, old, new, share):
+    del old
+    nu = nu - new * jnp.sign(nu - abs_sq(g)) * abs_sq(g)
+    return nu * share, nu
+
+
+class CenteredSecondMomentState(NamedTuple):
+    """State of :func:`centered_second_moment`."""
+
+    count: jax.Array  # shape=(), dtype=int32.
+    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    mu: optax.Updates  # shapes of the parameters.
+    nu: optax.Updates  # shapes of the parameters, real.
+
+
+def centered_second_moment(
+    b2: ArrayLike | _checks.Schedule,
+    *,
+    debias: bool = True,
+    initial: ArrayLike = 0.0,
+    dtype: DTypeLike | None = None,
+) -> optax.GradientTransformation:
+    r"""Moving variance of the gradient.
+
+    ::
+
+        mu_t = b2 mu_{t-1} + (1 - b2) g_t,    nu_t = b2 nu_{t-1} + (1 - b2) |g_t|^2
+        out  = max(0, nu_t / c - |mu_t / c|^2)         c = 1 - b2^t, or 1 without debias
+
+    Under steady gradients the difference rounds to a negative number: it is clamped at 0, where its
+    root would be NaN.
+
+    Args: those of :func:`second_moment`; ``dtype`` is that of ``nu``.
+
+    Source: Graves (2013), eqs. 38-40.
+    """
+    b2 = _checks.schedulable("b2", b2, "[0, 1)")
+    initial = _checks.scalar("initial", initial, "[0, inf)")
+    dtype = _checks.inexact_dtype("dtype", dtype)
+
+    def init(params):
+        mu, nu = full_like(params), full_like(params, initial, dtype, real=True)
+        return CenteredSecondMomentState(*_decay.start(b2), mu, nu)
+
+    def update(updates, state, params=None):
+        del params
+        clock, weights = _decay.tick(b2, state.count, state.elapsed)
+        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
+        updates, mu, nu = map_leaves(_variance, (updates,), (state.mu, state.nu), scalars)
+        return updates, CenteredSecondMomentState(*clock, mu, nu)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _variance(g, mu, nu, old, new, share):
+    mu = times(mu, old) + times(g, new)
+    nu = old * nu + new * abs_sq(g)
+    return jnp.maximum(nu * share - abs_sq(times(mu, share)), 0), mu, nu
+
+
+class BeliefMomentState(NamedTuple):
+    """State of :func:`belief_moment`."""
+
+    count: jax.Array  # shape=(), dtype=int32.
+    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    nu: optax.Updates  # shapes of the parameters, real.
+    centre: optax.OptState
+
+
+def belief_moment(
+    b2: ArrayLike | _checks.Schedule,
+    *,
+    debias: bool = True,
+    eps: ArrayLike = 1e-16,
+    centre: optax.GradientTransformation | None = None,
+    dtype: DTypeLike | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    r"""Moving average of the squared distance between the gradient and what was expected of it.
+
+    ::
+
+        nu_t = b2 nu_{t-1} + (1 - b2) |g_t - m_t|^2 + eps
+        out  = nu_t / (1 - b2^t)                             out = nu_t without debias
+
+    m_t is the momentum, which :func:`scale_by_adaptive_rate` hands to its rate as the extra argument
+    ``momentum=``. AdaBelief's is the uncorrected average, ``first_moment(b1, debias=False)``.
+
+    Args:
+      b2: decay, see the head of this module.
+      debias: as there.
+      eps: added at every step, in gradient units squared, >= 0.
+      centre: a transformation whose output is m_t, for use where the momentum is another one.
+      dtype: dtype of ``nu``, as there.
+
+    Raises:
+      ValueError: ``update`` is called without ``momentum`` and there is no ``centre``.
+
+    Source: Zhuang et al. (2020), Algorithm 2.
+    """
+    b2 = _checks.schedulable("b2", b2, "[0, 1)")
+    eps = _checks.scalar("eps", eps, "[0, inf)")
+    dtype = _checks.inexact_dtype("dtype", dtype)
+    predict = optax.with_extra_args_support(_given_momentum() if centre is None else centre)
+
+    def init(params):
+        nu = full_like(params, 0.0, dtype, real=True)
+        return BeliefMomentState(*_decay.start(b2), nu, predict.init(params))
+
+    def update(updates, state, params=None, **extra_args):
+        expected, predictor = predict.update(updates, state.centre, params, **extra_args)
+        clock, weights = _decay.tick(b2, state.count, state.elapsed)
+        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0, eps)
+        updates, nu = map_leaves(_average_of_surprise, (updates, expected), (state.nu,), scalars)
+        return updates, BeliefMomentState(*clock, nu, predictor)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _average_of_surprise(g, m, nu, old, new, share, eps):
+    nu = old * nu + new * abs_sq(g - m) + eps
+    return nu * share, nu
+
+
+def _given_momentum() -> optax.GradientTransformationExtraArgs:
+    def update(updates, state, params=None, *, momentum=None, **extra_args):
+        del updates, params, extra_args
+        if momentum is None:
+            raise ValueError(
+                "`belief_moment` needs `momentum`: use it in the rate of `scale_by_adaptive_rate`, "
+                "or give it a `centre`."
+            )
+        return momentum, state
+
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
+class SumOfSquaresState(NamedTuple):
+    """State of :func:`sum_of_squares`."""
+
+    sum_of_squares: optax.Updates  # shapes of the parameters, real.
+
+
+def sum_of_squares(
+    initial: ArrayLike = 0.0, *, dtype: DTypeLike | None = None
+) -> optax.GradientTransformation:
+    """Sum of all squared gradients, ``initial + |g_1|^2 + ... + |g_t|^2``: AdaGrad's statistic.
+
+    Args:
+      initial: what the sum starts from, in gradient units squared, >= 0.
+      dtype: dtype of the sum, see the head of this module.
+
+    Source: Duchi et al. (2011), Figure 1.
+    """
+    initial = _checks.scalar("initial", initial, "[0, inf)")
+    dtype = _checks.inexact_dtype("dtype", dtype)
+
+    def init(params):
+        return SumOfSquaresState(full_like(params, initial, dtype, real=True))
+
+    def update(updates, state, params=None):
+        del params
+        updates, total = map_leaves(_add_square, (updates,), (state.sum_of_squares,))
+        return updates, SumOfSquaresState(total)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _add_square(g, total):
+    total = total + abs_sq(g)
+    return total, total
+
+
+class AmsgradMaxState(NamedTuple):
+    """State of :func:`amsgrad_max`."""
+
+    nu_max: optax.Updates  # shapes of the parameters, real.
+
+
+def amsgrad_max(
+    decay: ArrayLike = 1.0, *, dtype: DTypeLike | None = None
+) -> optax.GradientTransformation:
+    """Running maximum of a second moment: ``nu_max = max(decay nu_max, nu)``.
+
+    Where it stands among the links of a rate decides which AMSGrad it is (:func:`scale_by_amsgrad`).
+
+    Args:
+      decay: dimensionless, in (0, 1]. 1 is the paper's; below 1 the maximum slowly forgets, so that
+        one spike does not slow the training down for ever (an extension).
+      dtype: dtype of ``nu_max``, see the head of this module.
+
+    Source: Reddi et al. (2018), Algorithm 2.
+    """
+    decay = _checks.scalar("decay", decay, "(0, 1]")
+    dtype = _checks.inexact_dtype("dtype", dtype)
+
+    def init(params):
+        return AmsgradMaxState(full_like(params, 0.0, dtype, real=True))
+
+    def update(updates, state, params=None):
+        del params
+        updates, nu_max = map_leaves(_maximum, (updates,), (state.nu_max,), (decay,))
+        return updates, AmsgradMaxState(nu_max)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _maximum(nu, nu_max, decay):
+    nu_max = jnp.maximum(decay * nu_max, nu)
+    return nu_max, nu_max
+
+
+class DebiasState(NamedTuple):
+    """State of :func:`debias`."""
+
+    count: jax.Array  # shape=(), dtype=int32.
+    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+
+
+def debias(
+    decay: ArrayLike | _checks.Schedule, *, power: float = 1.0
+) -> optax.GradientTransformation:
+    """Division by ``(1 - decay^t)^power``, as a link of its own.
+
+    It puts the bias correction of a moment somewhere else in the line: after :func:`amsgrad_max`
+    (PyTorch), or with ``power=-0.5`` behind :func:`inverse_root`, so that eps stands beside the
+    uncorrected root (the authors of RAdam).
+
+    Args:
+      decay: decay of the moment to correct, see the head of this module.
+      power: 1.0 for a moment, 0.5 for its root, -0.5 for the inverse of its root.
+
+    Source: Kingma & Ba (2015), section 3.
+    """
+    decay = _checks.schedulable("decay", decay, "[0, 1)")
+    power = _checks.scalar("power", power)
+
+    def init(params):
+        del params
+        return DebiasState(*_decay.start(decay))
+
+    def update(updates, state, params=None):
+        del params
+        clock, weights = _decay.tick(decay, state.count, state.elapsed)
+        updates = map_leaves(times, (updates,), (), (weights.total**-power,))
+        return updates, DebiasState(*clock)
+
+    return optax.GradientTransformation(init, update)

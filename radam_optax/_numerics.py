@@ -1,0 +1,225 @@
+r"""The scalars of a step, exact in float32: bias corrections, the rectifier, the variance behind it.
+
+Arrays in, arrays out; no trees. Everything is computed in float32, or in float64 in x64 mode.
+
+Both textbook formulas subtract nearly equal numbers: ``1 - b2**t`` for small t, and the
+length ``rho_t = 2/(1-b2) - 1 - 2 t b2**t/(1 - b2**t)``, which is about t, from two terms of size
+``2/(1-b2)``. In float32 at b2 = 0.9999 the second gets rho_4 > 4 and r_6 wrong by half. Here, with
+
+    x = -log(b2)    and    M(y) = y coth(y) - 1 = y^2/3 - y^4/45 + ...    at y = x/2,
+
+    1 - b2^t = -expm1(-t x)
+    t - rho_t = (M(ty) - M(y)) / y                      (centre of mass)
+    t - n_t   = t (M(ty) - M(y)) / (1 + M(ty))          (variance, n_t = tanh(ty)/tanh(y))
+
+so that ``rho_t - 4 = (t - 4) - (t - rho_t)`` loses nothing where it decides: t - 4 is an exact
+integer. From t y = 1.5 on, the closed forms ``rho_inf - 2t/expm1(tx)`` and
+``rho_inf - 2 rho_inf/(exp(tx) + 1)`` no longer cancel and take over.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from radam_optax import _checks
+
+Length = Literal["centre_of_mass", "variance"]
+Variance = Literal["first_order", "exact"]
+LENGTHS: tuple[str, ...] = ("centre_of_mass", "variance")
+VARIANCES: tuple[str, ...] = ("first_order", "exact")
+
+
+def _m_series(terms: int) -> tuple[float, ...]:
+    """The coefficients a_1, a_2, ... of M(y) = a_1 y^2 + a_2 y^4 + ...
+
+    f = y coth(y) solves y f' = f - f^2 + y^2, hence (2n+1) a_n = [n = 1] - sum_{0<i<n} a_i a_{n-i}.
+    """
+    a = [1.0]
+    for n in range(1, terms + 1):
+        a.append(((n == 1) - sum(a[i] * a[n - i] for i in range(1, n))) / (2 * n + 1))
+    return tuple(a[1:])
+
+
+# The series converges for |y| < pi; at |y| <= 1.5 the first term left out is below 1e-17.
+_NEAR = 1.5
+_M_SERIES = _m_series(26)
+
+# (rho - 2) Var[psi] / tau^2 in powers of u = 2/rho. It is smooth on all of 0 <= u <= 1, so that one
+# polynomial serves every rho > 2: interpolated at 23 Chebyshev points in 80 digits, error 5e-16 in
+# float64 and 3e-7 in float32, with none of the cancellation of the Gamma functions.
+_VARIANCE_POLYNOMIAL = (
+    0.5000000000000001, 0.43749999999993205, 0.359375000012087, 0.2705078116371317,
+    0.18139651739612347, 0.10653608007367413, 0.05829363282455117, 0.03725443668243526,
+    0.029462982056376055, 0.0016923885635246334, 0.03753371170874525, -0.19644078688785382,
+    0.744299826953735, -1.8236259576748737, 3.2896046613227745, -4.54792250373776,
+    4.902729483424272, -4.113104969618836, 2.644749523930203, -1.2627065675977955,
+    0.4229099826478002, -0.08893258874673253, 0.008887335030485409,
+)  # fmt: skip
+
+
+class Rectification(NamedTuple):
+    """The length of the moving average at a step and the rectifier that belongs to it."""
+
+    rho: jax.Array  # dimensionless, 1 <= rho <= rho_inf
+    r: jax.Array  # dimensionless, 0 <= r <= 1; 0 where the variance is infinite
+
+
+def bias_correction(decay: ArrayLike, count: ArrayLike, power: float = 1.0) -> jax.Array:
+    """The weight that a moving average started at zero has seen, ``(1 - decay**count)**power``.
+
+    Args:
+      decay: dimensionless, 0 <= decay < 1; a Python number is used to its last bit.
+      count: number of updates so far, t >= 1.
+      power: exponent of the result.
+
+    Returns:
+      An array of the shape of ``count``; relative error under 4e-7 in float32, 1e-13 in x64 mode.
+      Derivatives with respect to ``decay`` are exact, at 0 too.
+
+    Source: Kingma & Ba (2015), Algorithm 1.
+    """
+    decay = _real(decay)
+    t = jnp.asarray(count).astype(jnp.result_type(float))
+    weight = -jnp.expm1(-t * _rate(decay)) if isinstance(decay, float) else _weight(decay, t)
+    return weight if isinstance(power, float) and power == 1.0 else weight**power
+
+
+def rectification(
+    b2: ArrayLike,
+    count: ArrayLike,
+    *,
+    variance: Variance = "first_order",
+    length: Length = "centre_of_mass",
+) -> Rectification:
+    r"""RAdam's length rho_t and variance rectifier r_t.
+
+    With V(rho) the variance of the adaptive rate (:func:`adaptive_rate_variance`)::
+
+        rho_inf = 2/(1-b2) - 1,    rho_t = rho_inf - 2 t b2^t/(1-b2^t),    r_t = sqrt(V(rho_inf)/V(rho_t))
+
+    Args:
+      b2: decay of the second moment, dimensionless, 0 <= b2 < 1.
+      count: number of updates so far, t >= 1.
+      variance: "first_order" is the paper's: V = rho/(2(rho-2)(rho-4)), finite for rho > 4.
+        "exact" is the variance itself, finite for rho > 2.
+      length: "centre_of_mass" is the paper's rho_t. "variance" is the length
+        ``rho_inf tanh(t x/2)``, x = -log(b2), of the simple average that has the moving average's variance.
+
+    Returns:
+      ``Rectification(rho, r)``, arrays of the shape of ``count``. r is 0 while V is infinite.
+      Relative errors are under 4e-7 in float32 and 1e-13 in x64 mode; derivatives with respect to
+      ``b2`` are finite.
+
+    Source: Liu et al. (2020), section 4 and Algorithm 2; "exact" is its eq. 2, valid beyond the
+    rho > 4 for which it is stated. "variance" is an extension.
+    """
+    _checks.choice("variance", variance, VARIANCES)
+    _checks.choice("length", length, LENGTHS)
+    b2 = _real(b2)
+    rho, above_2 = (length_above(floor, b2, count, length) for floor in (0, 2))
+    rho_inf, inf_above_2 = (limit_above(floor, b2) for floor in (0, 2))
+    if variance == "exact":
+        polynomial = _horner(_VARIANCE_POLYNOMIAL, 2 / rho_inf) / _horner(_VARIANCE_POLYNOMIAL, 2 / rho)
+        return Rectification(rho, _root_where(above_2 > 0, polynomial * above_2, inf_above_2))
+    above_4 = length_above(4, b2, count, length)
+    numerator = above_4 * (above_2 / rho) * rho_inf
+    return Rectification(rho, _root_where(above_4 > 0, numerator, inf_above_2 * limit_above(4, b2)))
+
+
+def adaptive_rate_variance(
+    rho: ArrayLike, method: Variance = "exact"
+) -> jax.Array:
+    r"""Var[psi] of the adaptive rate ``psi = 1/sqrt(mean of rho squared N(0, 1) gradients)``.
+
+    ::
+
+        exact        rho/(rho-2) - (rho/2) (Gamma((rho-1)/2)/Gamma(rho/2))^2      rho > 2
+        first_order  rho / (2 (rho-2) (rho-4))                                    rho > 4
+
+    Args:
+      rho: degrees of freedom, dimensionless. For gradients of standard deviation sigma divide
+        the result by sigma^2.
+      method: "exact" or "first_order".
+
+    Returns:
+      An array of the shape of ``rho``, infinite where the variance is. The exact one has a
+      relative error under 1e-6 in float32 and 1e-13 in x64 mode.
+
+    Source: Liu et al. (2020), eq. 2 (by Legendre's duplication formula) and eq. 5.
+    """
+    _checks.choice("method", method, VARIANCES)
+    rho = jnp.asarray(rho).astype(jnp.result_type(float))
+    finite = rho > (2 if method == "exact" else 4)
+    rho = jnp.where(finite, rho, 5)
+    first_order = rho / (2 * (rho - 2) * jnp.where(finite, rho - 4, 1))
+    exact = _horner(_VARIANCE_POLYNOMIAL, 2 / rho) / (rho - 2)
+    return jnp.where(finite, exact if method == "exact" else first_order, jnp.inf)
+
+
+def length_above(floor: ArrayLike, b2: _checks.Scalar, count: ArrayLike, length: Length) -> jax.Array:
+    """``rho_t - floor``, with its right sign and to full relative precision."""
+    t = jnp.asarray(count).astype(jnp.result_type(float))
+    x = _rate(b2)
+    near = t * (x / 2) < _NEAR
+    y = jnp.where(near, x / 2, _NEAR / t)
+    growth = jnp.where(near, 1, t * x)
+    # (M(ty) - M(y)) / y with its leading term apart, which saves half of the rounding error.
+    deficit = (t * t - 1) * (y / 3) + (_m_beyond_leading(t * y) - _m_beyond_leading(y)) / y
+    if length == "variance":
+        deficit *= t * y / (1 + (t * y) ** 2 / 3 + _m_beyond_leading(t * y))
+        distance = 2 * limit_above(0, b2) / (jnp.exp(growth) + 1)
+    else:
+        distance = 2 * t / jnp.expm1(growth)
+    return jnp.where(near, (t - floor) - deficit, limit_above(floor, b2) - distance)
+
+
+def limit_above(floor: ArrayLike, b2: _checks.Scalar) -> _checks.Scalar:
+    """``rho_inf - floor``; a Python float if both arguments are."""
+    return ((1 + b2) - floor * (1 - b2)) / (1 - b2)
+
+
+def _real(decay: ArrayLike) -> _checks.Scalar:
+    """Leaves a Python number in double precision, takes an array in that of the step's scalars."""
+    if isinstance(decay, int | float):
+        return float(decay)
+    return jnp.real(jnp.asarray(decay)).astype(jnp.result_type(float))
+
+
+def _rate(decay: _checks.Scalar) -> _checks.Scalar:
+    """``-log(decay)``; decay - 1 is exact near 1, where the logarithm would lose it."""
+    if isinstance(decay, float):
+        return -math.log1p(decay - 1) if decay > 0 else math.inf
+    return -jnp.log1p(decay - 1)
+
+
+@jax.custom_jvp
+def _weight(decay: jax.Array, t: jax.Array) -> jax.Array:
+    """``1 - decay**t``; its derivative is stated, since the logarithm has none at decay = 0."""
+    return -jnp.expm1(-t * _rate(decay))
+
+
+@_weight.defjvp
+def _weight_jvp(primals, tangents):
+    decay, t = primals
+    return _weight(decay, t), -t * decay ** (t - 1) * tangents[0]
+
+
+def _m_beyond_leading(y: jax.Array) -> jax.Array:
+    """``y coth(y) - 1 - y^2/3`` for 0 <= y <= 1.5."""
+    return y**4 * _horner(_M_SERIES[1:], y * y)
+
+
+def _horner(coefficients: tuple[float, ...], x):
+    total = coefficients[-1]
+    for coefficient in coefficients[-2::-1]:
+        total = total * x + coefficient
+    return total
+
+
+def _root_where(finite: jax.Array, numerator: jax.Array, denominator: ArrayLike) -> jax.Array:
+    """``sqrt(numerator/denominator)`` where finite, else 0, with finite derivatives in both cases."""
+    ratio = jnp.where(finite, numerator, 1) / jnp.where(finite, denominator, 1)
+    return jnp.where(finite, jnp.sqrt(ratio), 0)

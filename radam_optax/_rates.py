@@ -1,0 +1,121 @@
+"""Links that turn a statistic into an adaptive learning rate, and the rectification of a rate."""
+
+import warnings
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from radam_optax import _checks, _numerics
+from radam_optax._tree import map_leaves, times
+
+
+def inverse_root(
+    eps: ArrayLike = 1e-8, eps_root: ArrayLike = 0.0
+) -> optax.GradientTransformation:
+    """The adaptive learning rate ``1 / (sqrt(v + eps_root) + eps)`` of a second moment v.
+
+    Where the denominator is 0 the rate is 0, not infinite; derivatives are finite there as well.
+
+    Args:
+      eps: outside the root, in gradient units, >= 0.
+      eps_root: inside the root, in gradient units squared, >= 0. 1e-6 inside acts like 1e-3 outside.
+
+    Returns:
+      A stateless transformation. The rate is in at least float32: in float16 eps = 1e-8 is 0.
+    """
+    eps = _checks.scalar("eps", eps, "[0, inf)")
+    eps_root = _checks.scalar("eps_root", eps_root, "[0, inf)")
+    is_0 = eps == 0
+    rate_at_0 = jnp.where(is_0, 0, 1 / jnp.where(is_0, 1, eps))
+
+    def update(updates, state, params=None):
+        del params
+        return map_leaves(_inverse_root, (updates,), (), (eps, eps_root, rate_at_0)), state
+
+    return optax.GradientTransformation(optax.init_empty_state, update)
+
+
+def _inverse_root(v, eps, eps_root, rate_at_0):
+    v = v + eps_root
+    is_0 = v == 0
+    # A stand-in under the root keeps the derivative finite at 0; a NaN goes through.
+    rate = 1 / (jnp.sqrt(jax.lax.select(is_0, jax.lax.full_like(v, 1), v)) + eps)
+    return jax.lax.select(is_0, jax.lax.full_like(v, rate_at_0), rate)
+
+
+class RectificationState(NamedTuple):
+    """State of :func:`scale_by_rectification`: the step, and what was found there, for logging."""
+
+    count: jax.Array  # shape=(), dtype=int32.
+    rho: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
+    r: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
+    adaptive: jax.Array  # shape=(), dtype=bool.
+
+
+def scale_by_rectification(
+    b2: ArrayLike = 0.999,
+    *,
+    threshold: ArrayLike = 5.0,
+    fallback: ArrayLike = 1.0,
+    variance: _numerics.Variance = "first_order",
+    length: _numerics.Length = "centre_of_mass",
+) -> optax.GradientTransformation:
+    """RAdam's rectification: ``r_t * rate`` once ``rho_t > threshold``, ``fallback`` until then.
+
+    At the end of a rate (:func:`scale_by_adaptive_rate`) a fallback of 1 makes the step that of plain
+    momentum. In a chain of updates, where what comes in is a step and not a rate, the only sensible
+    fallback is 0::
+
+        optax.chain(scale_by_rms(decay=0.999), scale_by_rectification(0.999, fallback=0.0))
+
+    Args:
+      b2: decay of the second moment in the rate, dimensionless, in [0, 1).
+      threshold: dimensionless; at least 4 with the first-order variance, at least 2 with the exact
+        one, below which the variance is infinite.
+      fallback: what comes out before the threshold: 1.0, momentum SGD (the paper); 0.0, no update
+        (the authors' package).
+      variance: "first_order" (the paper) or "exact", see :func:`rectification`.
+      length: "centre_of_mass" (the paper) or "variance", see :func:`rectification`.
+
+    Raises:
+      ValueError: see Args. Warns (UserWarning) if b2 is so small that rho_t never gets past the
+      threshold: 2/(1-b2) - 1 <= threshold.
+
+    Source: Liu et al. (2020), Algorithm 2. There the threshold is 4; 5 is that of the authors' code,
+    optax and PyTorch.
+    """
+    b2 = _checks.scalar("b2", b2, "[0, 1)")
+    _checks.choice("variance", variance, _numerics.VARIANCES)
+    _checks.choice("length", length, _numerics.LENGTHS)
+    lowest = 2 if variance == "exact" else 4
+    threshold = _checks.scalar("threshold", threshold, f"[{lowest}, inf)")
+    fallback = _checks.scalar("fallback", fallback)
+    rho_inf = _numerics.limit_above(0, b2)
+    if isinstance(rho_inf, float) and isinstance(threshold, float) and rho_inf <= threshold:
+        warnings.warn(
+            f"`b2`={b2} never rectifies: rho_t stays below {rho_inf:.3g}, `threshold` is {threshold}.",
+            stacklevel=2,
+        )
+
+    def init(params):
+        del params
+        zero = jnp.zeros([], jnp.result_type(float))
+        return RectificationState(jnp.zeros([], jnp.int32), zero, zero, jnp.zeros([], bool))
+
+    def update(updates, state, params=None):
+        del params
+        count = jnp.asarray(optax.safe_increment(state.count))
+        rho, r = _numerics.rectification(b2, count, variance=variance, length=length)
+        adaptive = _numerics.length_above(threshold, b2, count, length) > 0
+        scalars = (r, adaptive, fallback)
+        updates = map_leaves(_rectify, (updates,), (), scalars, keep_dtype=True)
+        return updates, RectificationState(count, rho, r, adaptive)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _rectify(rate, r, adaptive, fallback):
+    return jax.lax.select(adaptive, times(rate, r), jax.lax.full_like(rate, fallback))

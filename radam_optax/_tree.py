@@ -1,0 +1,195 @@
+"""The two helpers that every link goes through: leaf arithmetic and zero state.
+
+A link states what happens to one array, its *kernel*; :func:`map_leaves` applies it to trees:
+
+- The kernel is jitted with ``inline=True``: traced once per shape and dtype, not once per leaf.
+- The scalars of a step (bias corrections, r_t) are arguments: computed once, not once per leaf.
+- Arithmetic is done in at least float32; state comes back in the dtype that it had.
+- Updates are checked against the state, with the path of the leaf in the message. A leaf that is
+  None, or :class:`optax.MaskedNode`, passes through and leaves its state as it is.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax.experimental.shard_alike import shard_alike
+from jax.typing import ArrayLike, DTypeLike
+
+Kernel = Callable[..., Any]
+
+
+def map_leaves(
+    kernel: Kernel,
+    inputs: tuple[Any, ...],
+    states: tuple[Any, ...] = (),
+    scalars: tuple[ArrayLike, ...] = (),
+    *,
+    keep_dtype: bool = False,
+) -> Any:
+    """Applies ``kernel(*inputs, *states, *scalars) -> out`` or ``(out, *new_states)`` leaf by leaf.
+
+    Args:
+      kernel: a function of arrays, defined once (it is the key of a cache).
+      inputs: trees; the first one, the updates, has the structure of the result.
+      states: trees of that structure; each new state takes the dtype of the old one.
+      scalars: arrays of shape () or Python numbers.
+      keep_dtype: the output takes the dtype of the updates; otherwise it stays in that of the
+        arithmetic, as a statistic on its way through a rate should.
+
+    Returns:
+      The tree of outputs if there are no states, else a tuple of it and of each new state.
+
+    Raises:
+      ValueError: a tree does not match the updates in structure or shape.
+      TypeError: a leaf of the updates is not floating or complex.
+    """
+    updates = inputs[0]
+    leaves, treedef = jax.tree.flatten(updates, is_leaf=_is_none)
+    columns = [leaves, *(_flatten_like(updates, treedef, t) for t in (*inputs[1:], *states))]
+    run = _compiled(kernel, len(inputs), keep_dtype)
+    rows = []
+    for index, row in enumerate(zip(*columns, strict=True)):
+        if row[0] is None:
+            rows.append((None, *row[len(inputs) :]))
+            continue
+        arrays = tuple(x if hasattr(x, "dtype") else jnp.asarray(x) for x in row)
+        try:
+            chex.assert_equal_shape(arrays)
+            rows.append(run(arrays, scalars))
+        except (AssertionError, _LeafError) as error:
+            path = _leaf_paths(updates)[index]
+            if isinstance(error, _LeafError):
+                raise TypeError(f"Leaf {path!r}: {error}") from None
+            other = next(x.shape for x in arrays if x.shape != arrays[0].shape)
+            raise ValueError(
+                f"Leaf {path!r} of the updates has shape {arrays[0].shape}, but the optimizer's "
+                f"state or another tree given with them has {other} there."
+            ) from None
+    trees = tuple(treedef.unflatten(c) for c in zip(*rows, strict=True)) or (updates,) * (
+        1 + len(states)
+    )
+    return trees if states else trees[0]
+
+
+def full_like(
+    params: Any,
+    value: ArrayLike = 0.0,
+    dtype: DTypeLike | None = None,
+    *,
+    real: bool = False,
+    keep_dtype: bool = False,
+) -> Any:
+    """A state of the shapes and shardings of ``params``, filled with ``value``.
+
+    Args:
+      params: tree of floating or complex arrays.
+      value: shape (), what each element starts from.
+      dtype: dtype of every leaf; None means that of the parameter, but at least float32.
+      real: for statistics such as |g|^2, real even where the parameter is complex.
+      keep_dtype: without ``dtype``, that of the parameter as it is.
+
+    Raises:
+      TypeError: a parameter is integer or boolean.
+    """
+
+    def leaf(path, p):
+        p = p if hasattr(p, "dtype") else jnp.asarray(p)
+        if not jnp.issubdtype(p.dtype, jnp.inexact):
+            raise TypeError(
+                f"Parameter {_name(path)!r} must be floating or complex; got dtype {p.dtype}. "
+                "Leave it out of the optimizer with optax.masked or optax.partition."
+            )
+        default = p.dtype if keep_dtype else _arithmetic_dtype(p.dtype, real=real)
+        new = jnp.full_like(p, value, dtype=dtype or default)
+        # Inside jit a fresh array has no sharding of its own: tie it to its parameter's.
+        return shard_alike(p, new)[1] if isinstance(p, jax.core.Tracer) else new
+
+    return jax.tree_util.tree_map_with_path(leaf, params)
+
+
+def times(x: jax.Array, factor: ArrayLike) -> jax.Array:
+    """``x * factor`` for a real factor; a complex x is not promoted with it, but scaled by parts."""
+    if not jnp.iscomplexobj(x):
+        return x * factor
+    return jax.lax.complex(x.real * factor, x.imag * factor)
+
+
+def abs_sq(x: jax.Array) -> jax.Array:
+    """``|x|^2``, real."""
+    return x.real * x.real + x.imag * x.imag if jnp.iscomplexobj(x) else x * x
+
+
+class _LeafError(Exception):
+    """What is wrong with one leaf, without its path."""
+
+
+@functools.cache
+def _compiled(kernel: Kernel, n_inputs: int, keep_dtype: bool) -> Callable[..., Any]:
+    @functools.partial(jax.jit, inline=True)
+    def run(arrays, scalars):
+        for x in arrays[:n_inputs]:
+            if not jnp.issubdtype(x.dtype, jnp.inexact):
+                raise _LeafError(f"updates must be floating or complex; got dtype {x.dtype}.")
+        wide = max((x.dtype for x in arrays), key=lambda dtype: jnp.finfo(dtype).bits)
+        real = _arithmetic_dtype(wide, real=True)
+        complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
+        lifted = (x.astype(complex_ if jnp.iscomplexobj(x) else real) for x in arrays)
+        scalars = (
+            s.astype(real) if hasattr(s, "dtype") and s.dtype != jnp.bool_ else s for s in scalars
+        )
+        out, *states = _as_tuple(kernel(*lifted, *scalars))
+        out = _cast(out, arrays[0].dtype) if keep_dtype else out
+        return (out, *map(_cast, states, (x.dtype for x in arrays[n_inputs:])))
+
+    return run
+
+
+def _arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:
+    """The dtype to compute in with arrays of ``dtype``: the same, but at least float32."""
+    kind = "float" if real or not jnp.issubdtype(dtype, jnp.complexfloating) else "complex"
+    real_bits = max(32, jnp.finfo(dtype).bits)
+    return jnp.dtype(f"{kind}{real_bits if kind == 'float' else 2 * real_bits}")
+
+
+def _cast(x: jax.Array, dtype: DTypeLike) -> jax.Array:
+    if jnp.iscomplexobj(x) and not jnp.issubdtype(dtype, jnp.complexfloating):
+        raise _LeafError(f"a complex value does not fit into dtype {dtype}.")
+    return x.astype(dtype)
+
+
+def _as_tuple(x: Any) -> tuple[Any, ...]:
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _flatten_like(updates: Any, treedef: Any, tree: Any) -> list[Any]:
+    try:
+        return treedef.flatten_up_to(tree)
+    except ValueError:
+        ours, theirs = _shapes(updates), _shapes(tree)
+        path = next((p for p in (*ours, *theirs) if (p in ours) != (p in theirs)), "")
+        raise ValueError(
+            "The updates do not have the structure of the optimizer's state or of another tree "
+            f"given with them: at {path!r} the updates have {ours.get(path, 'no leaf')}, "
+            f"the other has {theirs.get(path, 'no leaf')}."
+        ) from None
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {_name(path): f"an array of shape {jnp.shape(leaf)}" for path, leaf in leaves}
+
+
+def _leaf_paths(tree: Any) -> list[str]:
+    return [_name(p) for p, _ in jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)]
+
+
+def _name(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def _is_none(x: Any) -> bool:
+    return x is None

@@ -1,0 +1,167 @@
+"""Links that act on finished updates: heavy-ball momentum, weight decay, the learning rate.
+
+optax has these. Here they keep its arguments and states, but hold the dtype of state and updates when
+gradients, parameters and traced hyperparameters differ in theirs, and work under strict dtype
+promotion, where optax's let the dtype drift or raise.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike, DTypeLike
+
+from radam_optax import _checks
+from radam_optax._tree import abs_sq, full_like, map_leaves, times
+
+
+def trace(
+    decay: ArrayLike, nesterov: bool = False, accumulator_dtype: DTypeLike | None = None
+) -> optax.GradientTransformation:
+    """Heavy-ball momentum: ``trace = g + decay trace``; with nesterov ``g + decay trace`` once more.
+
+    Args:
+      decay: dimensionless, in [0, 1].
+      nesterov: look one step ahead.
+      accumulator_dtype: dtype of the trace; None: that of the parameter.
+
+    Source: Polyak (1964); Sutskever et al. (2013).
+    """
+    decay = _checks.scalar("momentum", decay, "[0, 1]")
+    dtype = _checks.inexact_dtype("accumulator_dtype", accumulator_dtype)
+    kernel = _look_ahead if nesterov else _accumulate
+
+    def init(params):
+        return optax.TraceState(full_like(params, 0.0, dtype, keep_dtype=True))
+
+    def update(updates, state, params=None):
+        del params
+        inputs, states = (updates,), (state.trace,)
+        updates, new = map_leaves(kernel, inputs, states, (decay,), keep_dtype=True)
+        return updates, optax.TraceState(new)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _accumulate(g, trace, decay):
+    trace = g + times(trace, decay)
+    return trace, trace
+
+
+def _look_ahead(g, trace, decay):
+    trace = g + times(trace, decay)
+    return g + times(trace, decay), trace
+
+
+class ScaleByPastUpdatesState(NamedTuple):
+    """State of :func:`scale_by_past_updates`."""
+
+    e_x: optax.Updates  # shapes of the parameters, real.
+
+
+def scale_by_past_updates(decay: ArrayLike, eps: ArrayLike) -> optax.GradientTransformation:
+    """Multiplies by the root mean square of its own past outputs: AdaDelta's numerator.
+
+    ::
+
+        out_t = sqrt(e_x_{t-1} + eps) u_t,    e_x_t = decay e_x_{t-1} + (1 - decay) |out_t|^2
+
+    Args:
+      decay: dimensionless, in [0, 1).
+      eps: in units of updates squared, > 0; what the first steps live from.
+
+    Source: Zeiler (2012), Algorithm 1.
+    """
+    decay = _checks.scalar("rho", decay, "[0, 1)")
+    eps = _checks.scalar("eps", eps, "(0, inf)")
+
+    def init(params):
+        return ScaleByPastUpdatesState(full_like(params, real=True))
+
+    def update(updates, state, params=None):
+        del params
+        inputs, scalars = (updates,), (decay, 1 - decay, eps)
+        updates, e_x = map_leaves(_match_past, inputs, (state.e_x,), scalars, keep_dtype=True)
+        return updates, ScaleByPastUpdatesState(e_x)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _match_past(u, e_x, old, new, eps):
+    u = times(u, jnp.sqrt(e_x + eps))
+    return u, old * e_x + new * abs_sq(u)
+
+
+def add_decayed_weights(
+    weight_decay: ArrayLike | _checks.Schedule = 0.0,
+    mask: Any | Callable[[optax.Params], Any] | None = None,
+) -> optax.GradientTransformation:
+    """Adds ``weight_decay * params`` to the updates; before the learning rate, decoupled decay.
+
+    Args:
+      weight_decay: dimensionless, >= 0, or a schedule of the count of past updates. A Python 0 is
+        the identity and needs no parameters.
+      mask: tree of booleans (or a function of the parameters that gives it): which leaves decay.
+
+    Raises:
+      ValueError: ``update`` is called without ``params``.
+
+    Source: Loshchilov & Hutter (2019), Algorithm 2.
+    """
+    weight_decay = _checks.schedulable("weight_decay", weight_decay)
+    now, step, start = _scheduled(weight_decay)
+
+    def update(updates, state, params=None):
+        if isinstance(weight_decay, float) and weight_decay == 0:
+            return updates, state
+        if params is None:
+            raise ValueError("Weight decay needs `params`: call `update(updates, state, params)`.")
+        updates = map_leaves(_add, (updates, params), (), (now(state),), keep_dtype=True)
+        return updates, step(state)
+
+    link = optax.GradientTransformation(start, update)
+    return link if mask is None else optax.masked(link, mask)
+
+
+def _add(u, p, weight_decay):
+    return u + times(p, weight_decay)
+
+
+def scale_by_learning_rate(
+    learning_rate: ArrayLike | _checks.Schedule | None,
+) -> optax.GradientTransformation:
+    """Multiplies by ``-learning_rate``: from a direction of ascent to a step of descent.
+
+    Args:
+      learning_rate: >= 0, or a schedule of the count of past updates; None leaves updates as they are.
+    """
+    if learning_rate is None:
+        return optax.identity()
+    learning_rate = _checks.schedulable("learning_rate", learning_rate)
+    now, step, start = _scheduled(learning_rate)
+
+    def update(updates, state, params=None):
+        del params
+        updates = map_leaves(times, (updates,), (), (-now(state),), keep_dtype=True)
+        return updates, step(state)
+
+    return optax.GradientTransformation(start, update)
+
+
+def _scheduled(value: _checks.Scalar | _checks.Schedule) -> tuple[Callable[..., Any], ...]:
+    """Three functions of the state of a number or a schedule: its value now, its next state, its first."""
+    if not callable(value):
+        return lambda state: value, lambda state: state, optax.init_empty_state
+
+    def now(state):
+        return _checks.scalar("schedule", jnp.asarray(value(state.count)))
+
+    def step(state):
+        return optax.ScaleByScheduleState(optax.safe_increment(state.count))
+
+    def start(params):
+        del params
+        return optax.ScaleByScheduleState(jnp.zeros([], jnp.int32))
+
+    return now, step, start
