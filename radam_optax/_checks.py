@@ -32,12 +32,12 @@ def scalar(name: str, value: ArrayLike, interval: str = "(-inf, inf)") -> Scalar
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{name}` must be a number; got {value!r}.")
     low, high = (float(bound) for bound in interval[1:-1].split(","))
-    inside = (low <= value if interval[0] == "[" else low < value) and (
-        value <= high if interval[-1] == "]" else value < high
-    )
-    if not (inside and math.isfinite(value)):
+    number = float(value)
+    above = low <= number if interval[0] == "[" else low < number
+    below = number <= high if interval[-1] == "]" else number < high
+    if not (above and below and math.isfinite(number)):
         raise ValueError(f"`{name}` must be in {interval}; got {value!r}.")
-    return float(value)
+    return number
 
 
 def whole_number(name: str, value: ArrayLike) -> int | jax.Array:
@@ -55,9 +55,7 @@ def whole_number(name: str, value: ArrayLike) -> int | jax.Array:
     return int(value)
 
 
-def schedulable(
-    name: str, value: ArrayLike | Schedule, interval: str = "[0, inf)"
-) -> Scalar | Schedule:
+def schedulable(name: str, value: ArrayLike | Schedule, interval: str = "[0, inf)") -> Scalar | Schedule:
     """Like :func:`scalar`, but a callable of the count of past updates passes as it is."""
     return value if callable(value) else scalar(name, value, interval)
 

@@ -57,16 +57,16 @@ def scale_by_adaptive_rate(
 
     def update(updates, state, params=None, **extra_args):
         m, phi_state = phi.update(updates, state.momentum, params, **extra_args)
-        l, psi_state = psi.update(updates, state.rate, params, **extra_args, momentum=m)
-        updates = map_leaves(_step, (updates, m, l), keep_dtype=True)
+        rate, psi_state = psi.update(updates, state.rate, params, **extra_args, momentum=m)
+        updates = map_leaves(_step, (updates, m, rate), keep_dtype=True)
         return updates, ScaleByAdaptiveRateState(phi_state, psi_state)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _step(g, m, l):
+def _step(g, m, rate):
     del g  # Only its dtype is asked for.
-    return times(m, l)
+    return times(m, rate)
 
 
 class FreezeUntilState(NamedTuple):
@@ -128,9 +128,7 @@ def project(projection_fn: Callable[[Any], Any]) -> optax.GradientTransformation
         if params is None:
             raise ValueError("`project` needs `params`: call `update(updates, state, params)`.")
         free = map_leaves(_arrive, (updates, params))
-        return map_leaves(
-            _back_into, (updates, params, free, projection_fn(free)), keep_dtype=True
-        ), state
+        return map_leaves(_back_into, (updates, params, free, projection_fn(free)), keep_dtype=True), state
 
     return optax.GradientTransformation(optax.init_empty_state, update)
 

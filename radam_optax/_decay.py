@@ -21,7 +21,7 @@ class Clock(NamedTuple):
     """How far a moving average has come; a part of its state."""
 
     count: jax.Array  # shape=(), dtype=int32.
-    elapsed: jax.Array | None  # shape=(), dtype=float32 (float64 in x64 mode); None: constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32 (float64 in x64); (): constant decay.
 
 
 class Weights(NamedTuple):
@@ -34,16 +34,16 @@ class Weights(NamedTuple):
 
 def start(decay: Decay) -> Clock:
     """The clock before the first update."""
-    elapsed = jnp.zeros([], jnp.result_type(float)) if callable(decay) else None
+    elapsed = jnp.zeros([], jnp.result_type(float)) if callable(decay) else ()
     return Clock(jnp.zeros([], jnp.int32), elapsed)
 
 
-def tick(decay: Decay, count: jax.Array, elapsed: jax.Array | None) -> tuple[Clock, Weights]:
+def tick(decay: Decay, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tuple[Clock, Weights]:
     """One step on: the new clock and this step's weights."""
     count_inc = jnp.asarray(optax.safe_increment(count))
     if not callable(decay):
         total = _numerics.bias_correction(decay, count_inc)
-        return Clock(count_inc, None), Weights(decay, 1 - decay, total)
+        return Clock(count_inc, ()), Weights(decay, 1 - decay, total)
     b = _checks.scalar("decay", jnp.asarray(decay(count)))
-    elapsed = elapsed - jnp.log1p(b - 1)
-    return Clock(count_inc, elapsed), Weights(b, 1 - b, -jnp.expm1(-elapsed))
+    longer = jnp.asarray(elapsed) - jnp.log1p(b - 1)
+    return Clock(count_inc, longer), Weights(b, 1 - b, -jnp.expm1(-longer))

@@ -36,7 +36,7 @@ class FirstMomentState(NamedTuple):
     """State of :func:`first_moment`."""
 
     count: jax.Array  # shape=(), dtype=int32.
-    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     mu: optax.Updates  # shapes of the parameters.
 
 
@@ -102,7 +102,7 @@ class SecondMomentState(NamedTuple):
     """State of :func:`second_moment` and :func:`yogi_moment`."""
 
     count: jax.Array  # shape=(), dtype=int32.
-    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     nu: optax.Updates  # shapes of the parameters, real.
 
 
@@ -186,7 +186,7 @@ class CenteredSecondMomentState(NamedTuple):
     """State of :func:`centered_second_moment`."""
 
     count: jax.Array  # shape=(), dtype=int32.
-    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     mu: optax.Updates  # shapes of the parameters.
     nu: optax.Updates  # shapes of the parameters, real.
 
@@ -240,7 +240,7 @@ class BeliefMomentState(NamedTuple):
     """State of :func:`belief_moment`."""
 
     count: jax.Array  # shape=(), dtype=int32.
-    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     nu: optax.Updates  # shapes of the parameters, real.
     centre: optax.OptState
 
@@ -354,9 +354,7 @@ class AmsgradMaxState(NamedTuple):
     nu_max: optax.Updates  # shapes of the parameters, real.
 
 
-def amsgrad_max(
-    decay: ArrayLike = 1.0, *, dtype: DTypeLike | None = None
-) -> optax.GradientTransformation:
+def amsgrad_max(decay: ArrayLike = 1.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
     """Running maximum of a second moment: ``nu_max = max(decay nu_max, nu)``.
 
     Where it stands among the links of a rate decides which AMSGrad it is (:func:`scale_by_amsgrad`).
@@ -391,12 +389,10 @@ class DebiasState(NamedTuple):
     """State of :func:`debias`."""
 
     count: jax.Array  # shape=(), dtype=int32.
-    elapsed: jax.Array | None  # shape=(), dtype=float32; None: constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
 
 
-def debias(
-    decay: ArrayLike | _checks.Schedule, *, power: float = 1.0
-) -> optax.GradientTransformation:
+def debias(decay: ArrayLike | _checks.Schedule, *, power: ArrayLike = 1.0) -> optax.GradientTransformation:
     """Division by ``(1 - decay^t)^power``, as a link of its own.
 
     It puts the bias correction of a moment somewhere else in the line: after :func:`amsgrad_max`
@@ -410,7 +406,7 @@ def debias(
     Source: Kingma & Ba (2015), section 3.
     """
     decay = _checks.schedulable("decay", decay, "[0, 1)")
-    power = _checks.scalar("power", power)
+    exponent = _checks.scalar("power", power)
 
     def init(params):
         del params
@@ -419,7 +415,7 @@ def debias(
     def update(updates, state, params=None):
         del params
         clock, weights = _decay.tick(decay, state.count, state.elapsed)
-        updates = map_leaves(times, (updates,), (), (weights.total**-power,))
+        updates = map_leaves(times, (updates,), (), (weights.total**-exponent,))
         return updates, DebiasState(*clock)
 
     return optax.GradientTransformation(init, update)

@@ -27,9 +27,7 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
     leaves = jax.tree.leaves(state, is_leaf=lambda x: isinstance(x, RectificationState))
     found = [leaf for leaf in leaves if isinstance(leaf, RectificationState)]
     if len(found) != 1:
-        raise ValueError(
-            f"`state` must hold one state of `scale_by_rectification`; it holds {len(found)}."
-        )
+        raise ValueError(f"`state` must hold one state of `scale_by_rectification`; it holds {len(found)}.")
     return found[0]._asdict()
 
 

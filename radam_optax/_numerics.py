@@ -67,7 +67,7 @@ class Rectification(NamedTuple):
     r: jax.Array  # dimensionless, 0 <= r <= 1; 0 where the variance is infinite
 
 
-def bias_correction(decay: ArrayLike, count: ArrayLike, power: float = 1.0) -> jax.Array:
+def bias_correction(decay: ArrayLike, count: ArrayLike, power: ArrayLike = 1.0) -> jax.Array:
     """The weight that a moving average started at zero has seen, ``(1 - decay**count)**power``.
 
     Args:
@@ -129,9 +129,7 @@ def rectification(
     return Rectification(rho, _root_where(above_4 > 0, numerator, inf_above_2 * limit_above(4, b2)))
 
 
-def adaptive_rate_variance(
-    rho: ArrayLike, method: Variance = "exact"
-) -> jax.Array:
+def adaptive_rate_variance(rho: ArrayLike, method: Variance = "exact") -> jax.Array:
     r"""Var[psi] of the adaptive rate ``psi = 1/sqrt(mean of rho squared N(0, 1) gradients)``.
 
     ::
@@ -159,7 +157,7 @@ def adaptive_rate_variance(
     return jnp.where(finite, exact if method == "exact" else first_order, jnp.inf)
 
 
-def length_above(floor: ArrayLike, b2: _checks.Scalar, count: ArrayLike, length: Length) -> jax.Array:
+def length_above(floor: _checks.Scalar, b2: _checks.Scalar, count: ArrayLike, length: Length) -> jax.Array:
     """``rho_t - floor``, with its right sign and to full relative precision."""
     t = jnp.asarray(count).astype(jnp.result_type(float))
     x = _rate(b2)
@@ -176,7 +174,7 @@ def length_above(floor: ArrayLike, b2: _checks.Scalar, count: ArrayLike, length:
     return jnp.where(near, (t - floor) - deficit, limit_above(floor, b2) - distance)
 
 
-def limit_above(floor: ArrayLike, b2: _checks.Scalar) -> _checks.Scalar:
+def limit_above(floor: _checks.Scalar, b2: _checks.Scalar) -> _checks.Scalar:
     """``rho_inf - floor``; a Python float if both arguments are."""
     return ((1 + b2) - floor * (1 - b2)) / (1 - b2)
 

@@ -83,9 +83,7 @@ def adagrad(
     eps: ArrayLike = 1e-7,
 ) -> Optimizer:
     """AdaGrad, :func:`scale_by_adagrad`. Source: Duchi et al. (2011)."""
-    return chain(
-        scale_by_adagrad(initial_accumulator_value, eps), scale_by_learning_rate(learning_rate)
-    )
+    return chain(scale_by_adagrad(initial_accumulator_value, eps), scale_by_learning_rate(learning_rate))
 
 
 def adadelta(
@@ -152,9 +150,7 @@ def rmsprop_nesterov(
 
     Source: Goodfellow et al. (2016), Algorithm 8.6; it prints no eps, which is added here.
     """
-    return rmsprop(
-        learning_rate, decay, eps, momentum=momentum, nesterov=True, nu_dtype=nu_dtype
-    )
+    return rmsprop(learning_rate, decay, eps, momentum=momentum, nesterov=True, nu_dtype=nu_dtype)
 
 
 def without_lookahead(params: Any, state: optax.OptState, momentum: ArrayLike) -> Any:
@@ -411,9 +407,7 @@ def adabelief(
 ) -> Optimizer:
     """AdaBelief, :func:`scale_by_belief`. Source: Zhuang et al. (2020), Algorithm 2."""
     return chain(
-        scale_by_belief(
-            b1, b2, eps, eps_root, nesterov=nesterov, mu_dtype=mu_dtype, nu_dtype=nu_dtype
-        ),
+        scale_by_belief(b1, b2, eps, eps_root, nesterov=nesterov, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
         scale_by_learning_rate(learning_rate),
     )
 

@@ -12,9 +12,7 @@ from radam_optax import _checks, _numerics
 from radam_optax._tree import map_leaves, times
 
 
-def inverse_root(
-    eps: ArrayLike = 1e-8, eps_root: ArrayLike = 0.0
-) -> optax.GradientTransformation:
+def inverse_root(eps: ArrayLike = 1e-8, eps_root: ArrayLike = 0.0) -> optax.GradientTransformation:
     """The adaptive learning rate ``1 / (sqrt(v + eps_root) + eps)`` of a second moment v.
 
     Where the denominator is 0 the rate is 0, not infinite; derivatives are finite there as well.

@@ -59,9 +59,7 @@ def scale_by_adagrad(
 
     Source: Duchi et al. (2011), Figure 1; eps inside the root and the start above 0 are optax's.
     """
-    return scale_by_adaptive_rate(
-        chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps))
-    )
+    return scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps)))
 
 
 def scale_by_adam(
@@ -84,9 +82,7 @@ def scale_by_adam(
     """
     return scale_by_adaptive_rate(
         momentum=first_moment(b1, debias=bias_correction, nesterov=nesterov, dtype=mu_dtype),
-        rate=chain(
-            second_moment(b2, debias=bias_correction, dtype=nu_dtype), inverse_root(eps, eps_root)
-        ),
+        rate=chain(second_moment(b2, debias=bias_correction, dtype=nu_dtype), inverse_root(eps, eps_root)),
     )
 
 

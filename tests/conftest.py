@@ -1,0 +1,27 @@
+"""Strict everywhere: dtype promotion, rank promotion; warnings are errors (pyproject.toml)."""
+
+import os
+
+# Several devices, for the tests of sharding; read when JAX starts.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import hypothesis
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", os.path.abspath(".jax_cache"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
+hypothesis.settings.load_profile("ci")
+
+
+@pytest.fixture
+def x64():
+    """Float64 and int64 for one test; the package works in float32 otherwise."""
+    with jax.enable_x64(True):
+        yield
