@@ -1,51 +1,62 @@
-"""What a link accepts when it is built: each message gives the argument, the rule and the value."""
+"""What hyperparameters may be: one domain per argument name, checked where a link or recipe is built.
 
+Python and NumPy numbers are checked; JAX arrays pass unread, since they may be traced (``jit``, ``grad``,
+``vmap``, :func:`optax.inject_hyperparams`). Each message gives the argument, the rule and the value.
+"""
+
+import functools
+import inspect
 import math
 import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
-Scalar = float | jax.Array
-Schedule = Callable[[jax.Array], ArrayLike]
+Scalar = float | jax.Array  # Arrays have shape ().
+Schedule = Callable[[jax.Array], ArrayLike]  # Of the count of past updates: 0 at the first one.
+Decay = Scalar | Schedule
+Variance = Literal["first_order", "exact"]
+Length = Literal["centre_of_mass", "variance"]
+
+Rule = Callable[[str, Any], Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def scalar(name: str, value: ArrayLike, interval: str = "(-inf, inf)") -> Scalar:
-    """Returns ``value`` as a Python float, or as a real array of shape () if it is a JAX array.
-
-    A Python or NumPy number must be finite and in ``interval``, such as "[0, 1)". A JAX array
-    passes unread, since it may be traced (``jit``, ``grad``, ``vmap``,
-    :func:`optax.inject_hyperparams`); it is taken in float32, or float64 in x64 mode.
-
-    Raises:
-      TypeError: if the value is not a number. ValueError: if it breaks the rule.
-    """
-    if isinstance(value, np.ndarray | jax.Array) and value.ndim:
-        raise ValueError(f"`{name}` must be a scalar; got an array of shape {value.shape}.")
-    if isinstance(value, jax.Array):
-        return jnp.real(value).astype(jnp.result_type(float))
-    value = value.item() if isinstance(value, np.ndarray | np.generic) else value
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"`{name}` must be a number; got {value!r}.")
+def number(interval: str) -> Rule:
+    """A finite number in ``interval``, such as "[0, 1)"; becomes a float, or a real JAX array."""
     low, high = (float(bound) for bound in interval[1:-1].split(","))
-    number = float(value)
-    above = low <= number if interval[0] == "[" else low < number
-    below = number <= high if interval[-1] == "]" else number < high
-    if not (above and below and math.isfinite(number)):
-        raise ValueError(f"`{name}` must be in {interval}; got {value!r}.")
-    return number
+
+    def rule(name: str, value: Any) -> Scalar:
+        if isinstance(value, np.ndarray | jax.Array) and value.ndim:
+            raise ValueError(f"`{name}` must be a scalar; got an array of shape {value.shape}.")
+        if isinstance(value, jax.Array):
+            return as_scalar(value)
+        value = value.item() if isinstance(value, np.ndarray | np.generic) else value
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(f"`{name}` must be a number; got {value!r}.")
+        x = float(value)
+        above = low <= x if interval[0] == "[" else low < x
+        below = x <= high if interval[-1] == "]" else x < high
+        if not (above and below and math.isfinite(x)):
+            raise ValueError(f"`{name}` must be in {interval}; got {value!r}.")
+        return x
+
+    return rule
 
 
-def whole_number(name: str, value: ArrayLike) -> int | jax.Array:
-    """Returns ``value`` as an int >= 0, or as an array of shape () if it is a JAX array.
+def schedulable(interval: str) -> Rule:
+    """A number in ``interval``, or a schedule."""
+    check = number(interval)
+    return lambda name, value: value if callable(value) else check(name, value)
 
-    Raises:
-      TypeError: if the value is not a whole number. ValueError: if it is negative.
-    """
+
+def whole_number(name: str, value: Any) -> int | jax.Array:
+    """An integer >= 0."""
     if isinstance(value, jax.Array):
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -55,21 +66,83 @@ def whole_number(name: str, value: ArrayLike) -> int | jax.Array:
     return int(value)
 
 
-def schedulable(name: str, value: ArrayLike | Schedule, interval: str = "[0, inf)") -> Scalar | Schedule:
-    """Like :func:`scalar`, but a callable of the count of past updates passes as it is."""
-    return value if callable(value) else scalar(name, value, interval)
+def one_of(*options: str) -> Rule:
+    """One of several words."""
+
+    def rule(name: str, value: Any) -> str:
+        if value not in options:
+            listed = ", ".join(map(repr, options))
+            raise ValueError(f"`{name}` must be one of {listed}; got {value!r}.")
+        return value
+
+    return rule
 
 
-def choice(name: str, value: Any, options: tuple[str, ...]) -> None:
-    """Raises ValueError unless ``value`` is one of ``options``."""
-    if value not in options:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, options))}; got {value!r}.")
-
-
-def inexact_dtype(name: str, dtype: DTypeLike | None) -> jnp.dtype | None:
-    """Returns the dtype that JAX gives to ``dtype``, which must be floating or complex; None passes."""
-    if dtype is None:
-        return None
+def inexact_dtype(name: str, dtype: DTypeLike) -> jnp.dtype:
+    """A floating or complex dtype; becomes what JAX makes of it (float32 of float64 without x64)."""
     if not jnp.issubdtype(dtype, jnp.inexact):
         raise ValueError(f"`{name}` must be a floating or complex dtype; got {jnp.dtype(dtype)}.")
     return jax.dtypes.canonicalize_dtype(dtype)
+
+
+def as_scalar(value: ArrayLike) -> jax.Array:
+    """A real array of shape () in the precision of a step's scalars: float32, or float64 in x64 mode."""
+    return jnp.real(jnp.asarray(value)).astype(jnp.result_type(float))
+
+
+_DECAY = schedulable("[0, 1)")
+_NOT_NEGATIVE = number("[0, inf)")
+_RATE = schedulable("[0, inf)")
+
+DOMAINS: dict[str, Rule] = {
+    "learning_rate": _RATE,
+    "weight_decay": _RATE,
+    "b1": _DECAY,
+    "b2": _DECAY,
+    "decay": _DECAY,
+    "rho": number("[0, 1)"),
+    "momentum": number("[0, 1]"),
+    "max_decay": number("(0, 1]"),
+    "eps": _NOT_NEGATIVE,
+    "eps_root": _NOT_NEGATIVE,
+    "initial": _NOT_NEGATIVE,
+    "initial_scale": _NOT_NEGATIVE,
+    "initial_accumulator_value": _NOT_NEGATIVE,
+    "peak_value": _NOT_NEGATIVE,
+    "init_value": _NOT_NEGATIVE,
+    "threshold": number("[2, inf)"),
+    "fallback": number("(-inf, inf)"),
+    "power": number("(-inf, inf)"),
+    "steps": whole_number,
+    "variance": one_of("first_order", "exact"),
+    "length": one_of("centre_of_mass", "variance"),
+    "dtype": inexact_dtype,
+    "mu_dtype": inexact_dtype,
+    "nu_dtype": inexact_dtype,
+    "accumulator_dtype": inexact_dtype,
+}
+
+
+def validated(**exceptions: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Checks a factory's arguments by their names, :data:`DOMAINS` but for ``exceptions``.
+
+    None passes where it is the default, and as a learning rate (no scaling), as in optax.
+    """
+    rules = DOMAINS | exceptions
+
+    def decorate(factory: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(factory)
+        optional = {n for n, p in signature.parameters.items() if p.default is None} | {"learning_rate"}
+
+        @functools.wraps(factory)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            for name, value in bound.arguments.items():
+                if name in rules and not (value is None and name in optional):
+                    bound.arguments[name] = rules[name](name, value)
+            return factory(*bound.args, **bound.kwargs)
+
+        return checked
+
+    return decorate

@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import ArrayLike
 
-from radam_optax import _checks
+from radam_optax._checks import validated
 from radam_optax._tree import map_leaves, times
 
 
@@ -76,8 +75,9 @@ class FreezeUntilState(NamedTuple):
     inner: optax.OptState
 
 
+@validated()
 def freeze_until(
-    inner: optax.GradientTransformation, steps: ArrayLike
+    inner: optax.GradientTransformation, steps: int | jax.Array
 ) -> optax.GradientTransformationExtraArgs:
     """Holds ``inner`` back: for the first ``steps`` updates its state stays and its output is zero.
 
@@ -90,7 +90,6 @@ def freeze_until(
 
     Source: Liu et al. (2020), section 3.1.
     """
-    steps = _checks.whole_number("steps", steps)
     inner = optax.with_extra_args_support(inner)
 
     def init(params):

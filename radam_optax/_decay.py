@@ -13,8 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _checks, _numerics
-
-Decay = _checks.Scalar | _checks.Schedule
+from radam_optax._checks import Decay, Scalar
 
 
 class Clock(NamedTuple):
@@ -27,8 +26,8 @@ class Clock(NamedTuple):
 class Weights(NamedTuple):
     """average = old * average + new * newcomer, and the sum of all weights given so far."""
 
-    old: _checks.Scalar
-    new: _checks.Scalar
+    old: Scalar
+    new: Scalar
     total: jax.Array
 
 
@@ -44,6 +43,6 @@ def tick(decay: Decay, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tupl
     if not callable(decay):
         total = _numerics.bias_correction(decay, count_inc)
         return Clock(count_inc, ()), Weights(decay, 1 - decay, total)
-    b = _checks.scalar("decay", jnp.asarray(decay(count)))
+    b = _checks.as_scalar(decay(count))
     longer = jnp.asarray(elapsed) - jnp.log1p(b - 1)
     return Clock(count_inc, longer), Weights(b, 1 - b, -jnp.expm1(-longer))

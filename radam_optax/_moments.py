@@ -26,9 +26,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
-from radam_optax import _checks, _decay
+from radam_optax import _decay
+from radam_optax._checks import Decay, Scalar, number, validated
 from radam_optax._tree import abs_sq, full_like, map_leaves, times
 
 
@@ -40,12 +41,13 @@ class FirstMomentState(NamedTuple):
     mu: optax.Updates  # shapes of the parameters.
 
 
+@validated(initial=number("(-inf, inf)"))
 def first_moment(
-    b1: ArrayLike | _checks.Schedule,
+    b1: Decay,
     *,
     debias: bool = True,
     nesterov: bool = False,
-    initial: ArrayLike = 0.0,
+    initial: Scalar = 0.0,
     dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformation:
     r"""Moving average of the gradient: Adam's momentum.
@@ -65,9 +67,6 @@ def first_moment(
 
     Source: Kingma & Ba (2015), Algorithm 1; Dozat (2016), Algorithm 2.
     """
-    b1 = _checks.schedulable("b1", b1, "[0, 1)")
-    initial = _checks.scalar("initial", initial)
-    dtype = _checks.inexact_dtype("dtype", dtype)
 
     def init(params: optax.Params) -> FirstMomentState:
         return FirstMomentState(*_decay.start(b1), full_like(params, initial, dtype))
@@ -106,11 +105,12 @@ class SecondMomentState(NamedTuple):
     nu: optax.Updates  # shapes of the parameters, real.
 
 
+@validated()
 def second_moment(
-    b2: ArrayLike | _checks.Schedule,
+    b2: Decay,
     *,
     debias: bool = True,
-    initial: ArrayLike = 0.0,
+    initial: Scalar = 0.0,
     dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformation:
     r"""Moving average of the squared gradient.
@@ -132,11 +132,12 @@ def second_moment(
     return _moving(_average_of_squares, b2, debias, initial, dtype)
 
 
+@validated()
 def yogi_moment(
-    b2: ArrayLike | _checks.Schedule,
+    b2: Decay,
     *,
     debias: bool = True,
-    initial: ArrayLike = 1e-6,
+    initial: Scalar = 1e-6,
     dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformation:
     r"""Yogi's second moment, which changes by at most ``(1 - b2) |g|^2`` in a step.
@@ -154,9 +155,6 @@ def yogi_moment(
 
 
 def _moving(kernel, b2, debias, initial, dtype) -> optax.GradientTransformation:
-    b2 = _checks.schedulable("b2", b2, "[0, 1)")
-    initial = _checks.scalar("initial", initial, "[0, inf)")
-    dtype = _checks.inexact_dtype("dtype", dtype)
 
     def init(params):
         return SecondMomentState(*_decay.start(b2), full_like(params, initial, dtype, real=True))
@@ -191,11 +189,12 @@ class CenteredSecondMomentState(NamedTuple):
     nu: optax.Updates  # shapes of the parameters, real.
 
 
+@validated()
 def centered_second_moment(
-    b2: ArrayLike | _checks.Schedule,
+    b2: Decay,
     *,
     debias: bool = True,
-    initial: ArrayLike = 0.0,
+    initial: Scalar = 0.0,
     dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformation:
     r"""Moving variance of the gradient.
@@ -212,9 +211,6 @@ def centered_second_moment(
 
     Source: Graves (2013), eqs. 38-40.
     """
-    b2 = _checks.schedulable("b2", b2, "[0, 1)")
-    initial = _checks.scalar("initial", initial, "[0, inf)")
-    dtype = _checks.inexact_dtype("dtype", dtype)
 
     def init(params):
         mu, nu = full_like(params), full_like(params, initial, dtype, real=True)
@@ -245,11 +241,12 @@ class BeliefMomentState(NamedTuple):
     centre: optax.OptState
 
 
+@validated()
 def belief_moment(
-    b2: ArrayLike | _checks.Schedule,
+    b2: Decay,
     *,
     debias: bool = True,
-    eps: ArrayLike = 1e-16,
+    eps: Scalar = 1e-16,
     centre: optax.GradientTransformation | None = None,
     dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -275,9 +272,6 @@ def belief_moment(
 
     Source: Zhuang et al. (2020), Algorithm 2.
     """
-    b2 = _checks.schedulable("b2", b2, "[0, 1)")
-    eps = _checks.scalar("eps", eps, "[0, inf)")
-    dtype = _checks.inexact_dtype("dtype", dtype)
     predict = optax.with_extra_args_support(_given_momentum() if centre is None else centre)
 
     def init(params):
@@ -318,9 +312,8 @@ class SumOfSquaresState(NamedTuple):
     sum_of_squares: optax.Updates  # shapes of the parameters, real.
 
 
-def sum_of_squares(
-    initial: ArrayLike = 0.0, *, dtype: DTypeLike | None = None
-) -> optax.GradientTransformation:
+@validated()
+def sum_of_squares(initial: Scalar = 0.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
     """Sum of all squared gradients, ``initial + |g_1|^2 + ... + |g_t|^2``: AdaGrad's statistic.
 
     Args:
@@ -329,8 +322,6 @@ def sum_of_squares(
 
     Source: Duchi et al. (2011), Figure 1.
     """
-    initial = _checks.scalar("initial", initial, "[0, inf)")
-    dtype = _checks.inexact_dtype("dtype", dtype)
 
     def init(params):
         return SumOfSquaresState(full_like(params, initial, dtype, real=True))
@@ -354,7 +345,8 @@ class AmsgradMaxState(NamedTuple):
     nu_max: optax.Updates  # shapes of the parameters, real.
 
 
-def amsgrad_max(decay: ArrayLike = 1.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
+@validated(decay=number("(0, 1]"))
+def amsgrad_max(decay: Scalar = 1.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
     """Running maximum of a second moment: ``nu_max = max(decay nu_max, nu)``.
 
     Where it stands among the links of a rate decides which AMSGrad it is (:func:`scale_by_amsgrad`).
@@ -366,8 +358,6 @@ def amsgrad_max(decay: ArrayLike = 1.0, *, dtype: DTypeLike | None = None) -> op
 
     Source: Reddi et al. (2018), Algorithm 2.
     """
-    decay = _checks.scalar("decay", decay, "(0, 1]")
-    dtype = _checks.inexact_dtype("dtype", dtype)
 
     def init(params):
         return AmsgradMaxState(full_like(params, 0.0, dtype, real=True))
@@ -392,7 +382,8 @@ class DebiasState(NamedTuple):
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
 
 
-def debias(decay: ArrayLike | _checks.Schedule, *, power: ArrayLike = 1.0) -> optax.GradientTransformation:
+@validated()
+def debias(decay: Decay, *, power: Scalar = 1.0) -> optax.GradientTransformation:
     """Division by ``(1 - decay^t)^power``, as a link of its own.
 
     It puts the bias correction of a moment somewhere else in the line: after :func:`amsgrad_max`
@@ -405,8 +396,6 @@ def debias(decay: ArrayLike | _checks.Schedule, *, power: ArrayLike = 1.0) -> op
 
     Source: Kingma & Ba (2015), section 3.
     """
-    decay = _checks.schedulable("decay", decay, "[0, 1)")
-    exponent = _checks.scalar("power", power)
 
     def init(params):
         del params
@@ -415,7 +404,7 @@ def debias(decay: ArrayLike | _checks.Schedule, *, power: ArrayLike = 1.0) -> op
     def update(updates, state, params=None):
         del params
         clock, weights = _decay.tick(decay, state.count, state.elapsed)
-        updates = map_leaves(times, (updates,), (), (weights.total**-exponent,))
+        updates = map_leaves(times, (updates,), (), (weights.total**-power,))
         return updates, DebiasState(*clock)
 
     return optax.GradientTransformation(init, update)

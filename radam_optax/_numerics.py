@@ -18,18 +18,13 @@ integer. From t y = 1.5 on, the closed forms ``rho_inf - 2t/expm1(tx)`` and
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from radam_optax import _checks
-
-Length = Literal["centre_of_mass", "variance"]
-Variance = Literal["first_order", "exact"]
-LENGTHS: tuple[str, ...] = ("centre_of_mass", "variance")
-VARIANCES: tuple[str, ...] = ("first_order", "exact")
+from radam_optax._checks import Length, Scalar, Variance, as_scalar, number, one_of, validated
 
 
 def _m_series(terms: int) -> tuple[float, ...]:
@@ -60,6 +55,11 @@ _VARIANCE_POLYNOMIAL = (
 )  # fmt: skip
 
 
+def _decay(name: str, value: ArrayLike) -> Scalar:
+    """Keeps a Python number in double precision; an array, of any shape, passes unread."""
+    return number("[0, 1)")(name, value) if isinstance(value, int | float) else as_scalar(value)
+
+
 class Rectification(NamedTuple):
     """The length of the moving average at a step and the rectifier that belongs to it."""
 
@@ -67,7 +67,8 @@ class Rectification(NamedTuple):
     r: jax.Array  # dimensionless, 0 <= r <= 1; 0 where the variance is infinite
 
 
-def bias_correction(decay: ArrayLike, count: ArrayLike, power: ArrayLike = 1.0) -> jax.Array:
+@validated(decay=_decay)
+def bias_correction(decay: Scalar, count: ArrayLike, power: Scalar = 1.0) -> jax.Array:
     """The weight that a moving average started at zero has seen, ``(1 - decay**count)**power``.
 
     Args:
@@ -81,14 +82,14 @@ def bias_correction(decay: ArrayLike, count: ArrayLike, power: ArrayLike = 1.0) 
 
     Source: Kingma & Ba (2015), Algorithm 1.
     """
-    decay = _real(decay)
     t = jnp.asarray(count).astype(jnp.result_type(float))
     weight = -jnp.expm1(-t * _rate(decay)) if isinstance(decay, float) else _weight(decay, t)
     return weight if isinstance(power, float) and power == 1.0 else weight**power
 
 
+@validated(b2=_decay)
 def rectification(
-    b2: ArrayLike,
+    b2: Scalar,
     count: ArrayLike,
     *,
     variance: Variance = "first_order",
@@ -116,9 +117,6 @@ def rectification(
     Source: Liu et al. (2020), section 4 and Algorithm 2; "exact" is its eq. 2, valid beyond the
     rho > 4 for which it is stated. "variance" is an extension.
     """
-    _checks.choice("variance", variance, VARIANCES)
-    _checks.choice("length", length, LENGTHS)
-    b2 = _real(b2)
     rho, above_2 = (length_above(floor, b2, count, length) for floor in (0, 2))
     rho_inf, inf_above_2 = (limit_above(floor, b2) for floor in (0, 2))
     if variance == "exact":
@@ -129,6 +127,7 @@ def rectification(
     return Rectification(rho, _root_where(above_4 > 0, numerator, inf_above_2 * limit_above(4, b2)))
 
 
+@validated(method=one_of("first_order", "exact"))
 def adaptive_rate_variance(rho: ArrayLike, method: Variance = "exact") -> jax.Array:
     r"""Var[psi] of the adaptive rate ``psi = 1/sqrt(mean of rho squared N(0, 1) gradients)``.
 
@@ -148,7 +147,6 @@ def adaptive_rate_variance(rho: ArrayLike, method: Variance = "exact") -> jax.Ar
 
     Source: Liu et al. (2020), eq. 2 (by Legendre's duplication formula) and eq. 5.
     """
-    _checks.choice("method", method, VARIANCES)
     rho = jnp.asarray(rho).astype(jnp.result_type(float))
     finite = rho > (2 if method == "exact" else 4)
     rho = jnp.where(finite, rho, 5)
@@ -157,7 +155,7 @@ def adaptive_rate_variance(rho: ArrayLike, method: Variance = "exact") -> jax.Ar
     return jnp.where(finite, exact if method == "exact" else first_order, jnp.inf)
 
 
-def length_above(floor: _checks.Scalar, b2: _checks.Scalar, count: ArrayLike, length: Length) -> jax.Array:
+def length_above(floor: Scalar, b2: Scalar, count: ArrayLike, length: Length) -> jax.Array:
     """``rho_t - floor``, with its right sign and to full relative precision."""
     t = jnp.asarray(count).astype(jnp.result_type(float))
     x = _rate(b2)
@@ -174,19 +172,12 @@ def length_above(floor: _checks.Scalar, b2: _checks.Scalar, count: ArrayLike, le
     return jnp.where(near, (t - floor) - deficit, limit_above(floor, b2) - distance)
 
 
-def limit_above(floor: _checks.Scalar, b2: _checks.Scalar) -> _checks.Scalar:
+def limit_above(floor: Scalar, b2: Scalar) -> Scalar:
     """``rho_inf - floor``; a Python float if both arguments are."""
     return ((1 + b2) - floor * (1 - b2)) / (1 - b2)
 
 
-def _real(decay: ArrayLike) -> _checks.Scalar:
-    """Leaves a Python number in double precision, takes an array in that of the step's scalars."""
-    if isinstance(decay, int | float):
-        return float(decay)
-    return jnp.real(jnp.asarray(decay)).astype(jnp.result_type(float))
-
-
-def _rate(decay: _checks.Scalar) -> _checks.Scalar:
+def _rate(decay: Scalar) -> Scalar:
     """``-log(decay)``; decay - 1 is exact near 1, where the logarithm would lose it."""
     if isinstance(decay, float):
         return -math.log1p(decay - 1) if decay > 0 else math.inf

@@ -11,11 +11,12 @@ the function, arguments and defaults are optax's. All return a
 from collections.abc import Callable
 from typing import Any, Literal
 
+import jax
 import optax
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 from optax import chain
 
-from radam_optax import _checks, _numerics
+from radam_optax._checks import Decay, Length, Scalar, Variance, number, one_of, validated
 from radam_optax._combine import freeze_until, scale_by_adaptive_rate
 from radam_optax._moments import debias, first_moment, second_moment
 from radam_optax._rates import inverse_root
@@ -37,15 +38,15 @@ from radam_optax._updates import (
     trace,
 )
 
-LearningRate = ArrayLike | _checks.Schedule
-Decay = ArrayLike | _checks.Schedule
+LearningRate = Decay | None
 Mask = Any | Callable[[optax.Params], Any] | None
 Optimizer = optax.GradientTransformationExtraArgs
 
 
+@validated()
 def sgd(
     learning_rate: LearningRate,
-    momentum: ArrayLike | None = None,
+    momentum: Scalar | None = None,
     nesterov: bool = False,
     accumulator_dtype: DTypeLike | None = None,
 ) -> Optimizer:
@@ -59,38 +60,42 @@ def sgd(
     return chain(link, scale_by_learning_rate(learning_rate))
 
 
+@validated()
 def momentum(
     learning_rate: LearningRate,
-    momentum: ArrayLike = 0.9,
+    momentum: Scalar = 0.9,
     accumulator_dtype: DTypeLike | None = None,
 ) -> Optimizer:
     """:func:`sgd` with heavy-ball momentum. Source: Polyak (1964)."""
     return sgd(learning_rate, momentum, accumulator_dtype=accumulator_dtype)
 
 
+@validated()
 def nesterov(
     learning_rate: LearningRate,
-    momentum: ArrayLike = 0.9,
+    momentum: Scalar = 0.9,
     accumulator_dtype: DTypeLike | None = None,
 ) -> Optimizer:
     """:func:`sgd` with Nesterov momentum. Source: Nesterov (1983); Sutskever et al. (2013)."""
     return sgd(learning_rate, momentum, nesterov=True, accumulator_dtype=accumulator_dtype)
 
 
+@validated()
 def adagrad(
     learning_rate: LearningRate,
-    initial_accumulator_value: ArrayLike = 0.1,
-    eps: ArrayLike = 1e-7,
+    initial_accumulator_value: Scalar = 0.1,
+    eps: Scalar = 1e-7,
 ) -> Optimizer:
     """AdaGrad, :func:`scale_by_adagrad`. Source: Duchi et al. (2011)."""
     return chain(scale_by_adagrad(initial_accumulator_value, eps), scale_by_learning_rate(learning_rate))
 
 
+@validated(eps=number("(0, inf)"))
 def adadelta(
-    learning_rate: LearningRate | None = None,
-    rho: ArrayLike = 0.9,
-    eps: ArrayLike = 1e-6,
-    weight_decay: ArrayLike | _checks.Schedule = 0.0,
+    learning_rate: LearningRate = None,
+    rho: Scalar = 0.9,
+    eps: Scalar = 1e-6,
+    weight_decay: Decay = 0.0,
     weight_decay_mask: Mask = None,
 ) -> Optimizer:
     """AdaDelta: RMSProp times the root mean square of its own past steps.
@@ -107,14 +112,15 @@ def adadelta(
     )
 
 
+@validated()
 def rmsprop(
     learning_rate: LearningRate,
     decay: Decay = 0.9,
-    eps: ArrayLike = 1e-8,
-    initial_scale: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    initial_scale: Scalar = 0.0,
     eps_in_sqrt: bool = True,
     centered: bool = False,
-    momentum: ArrayLike | None = None,
+    momentum: Scalar | None = None,
     nesterov: bool = False,
     bias_correction: bool = False,
     *,
@@ -134,11 +140,12 @@ def rmsprop(
     )  # fmt: skip
 
 
+@validated()
 def rmsprop_nesterov(
     learning_rate: LearningRate,
     decay: Decay = 0.9,
-    momentum: ArrayLike = 0.9,
-    eps: ArrayLike = 1e-6,
+    momentum: Scalar = 0.9,
+    eps: Scalar = 1e-6,
     *,
     nu_dtype: DTypeLike | None = None,
 ) -> Optimizer:
@@ -153,7 +160,8 @@ def rmsprop_nesterov(
     return rmsprop(learning_rate, decay, eps, momentum=momentum, nesterov=True, nu_dtype=nu_dtype)
 
 
-def without_lookahead(params: Any, state: optax.OptState, momentum: ArrayLike) -> Any:
+@validated()
+def without_lookahead(params: Any, state: optax.OptState, momentum: Scalar) -> Any:
     """The book's ``theta = phi - momentum v`` from the parameters of :func:`rmsprop_nesterov`.
 
     Args:
@@ -169,20 +177,20 @@ def without_lookahead(params: Any, state: optax.OptState, momentum: ArrayLike) -
     v = optax.tree.get(state, "trace")
     if v is None:
         raise ValueError("`state` holds no `trace`: it is not one of `rmsprop_nesterov`.")
-    factor = _checks.scalar("momentum", momentum, "[0, 1]")
-    return map_leaves(_step_back, (params, v), (), (factor,), keep_dtype=True)
+    return map_leaves(_step_back, (params, v), (), (momentum,), keep_dtype=True)
 
 
 def _step_back(phi, v, momentum):
     return phi - times(v, momentum)
 
 
+@validated()
 def adam(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
     *,
     nesterov: bool = False,
@@ -199,14 +207,15 @@ def adam(
     )  # fmt: skip
 
 
+@validated()
 def adamw(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
-    weight_decay: ArrayLike | _checks.Schedule = 1e-4,
+    weight_decay: Decay = 1e-4,
     mask: Mask = None,
     *,
     nesterov: bool = False,
@@ -220,12 +229,13 @@ def adamw(
     )
 
 
+@validated()
 def nadam(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
     *,
     nu_dtype: DTypeLike | None = None,
@@ -234,13 +244,14 @@ def nadam(
     return adam(learning_rate, b1, b2, eps, eps_root, mu_dtype, nesterov=True, nu_dtype=nu_dtype)
 
 
+@validated()
 def adam_2k(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
-    steps: ArrayLike = 2000,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+    steps: int | jax.Array = 2000,
     *,
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,
@@ -259,11 +270,12 @@ def adam_2k(
     )
 
 
+@validated()
 def adam_eps(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-4,
+    eps: Scalar = 1e-4,
     *,
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,
@@ -285,18 +297,19 @@ def adam_eps(
     )
 
 
+@validated(bias_correction=one_of("before_max", "after_max", "none"))
 def amsgrad(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
     *,
     bias_correction: Literal["before_max", "after_max", "none"] = "before_max",
-    max_decay: ArrayLike = 1.0,
+    max_decay: Scalar = 1.0,
     nu_dtype: DTypeLike | None = None,
 ) -> Optimizer:
     """AMSGrad, :func:`scale_by_amsgrad`. Source: Reddi et al. (2018), Algorithm 2."""
@@ -309,10 +322,11 @@ def amsgrad(
     )  # fmt: skip
 
 
+@validated()
 def adamnc(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
-    eps: ArrayLike = 1e-8,
+    eps: Scalar = 1e-8,
     *,
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,
@@ -337,19 +351,20 @@ def _mean_decay(count):
     return 1 - 1 / update_number(count)
 
 
+@validated(b2=number("[0, 1)"))
 def radam(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
-    b2: ArrayLike = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
-    threshold: ArrayLike = 5.0,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+    threshold: Scalar = 5.0,
     *,
     nesterov: bool = False,
     degenerated_to_sgd: bool = True,
     amsgrad: bool = False,
-    variance: _numerics.Variance = "first_order",
-    length: _numerics.Length = "centre_of_mass",
+    variance: Variance = "first_order",
+    length: Length = "centre_of_mass",
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,
 ) -> Optimizer:
@@ -361,21 +376,22 @@ def radam(
     )  # fmt: skip
 
 
+@validated(b2=number("[0, 1)"))
 def radamw(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
-    b2: ArrayLike = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
-    threshold: ArrayLike = 5.0,
-    weight_decay: ArrayLike | _checks.Schedule = 1e-4,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+    threshold: Scalar = 5.0,
+    weight_decay: Decay = 1e-4,
     mask: Mask = None,
     *,
     nesterov: bool = False,
     degenerated_to_sgd: bool = True,
     amsgrad: bool = False,
-    variance: _numerics.Variance = "first_order",
-    length: _numerics.Length = "centre_of_mass",
+    variance: Variance = "first_order",
+    length: Length = "centre_of_mass",
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,
 ) -> Optimizer:
@@ -394,12 +410,13 @@ def radamw(
     )  # fmt: skip
 
 
+@validated()
 def adabelief(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-16,
-    eps_root: ArrayLike = 1e-16,
+    eps: Scalar = 1e-16,
+    eps_root: Scalar = 1e-16,
     *,
     nesterov: bool = False,
     mu_dtype: DTypeLike | None = None,
@@ -412,11 +429,12 @@ def adabelief(
     )
 
 
+@validated()
 def yogi(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-3,
+    eps: Scalar = 1e-3,
     *,
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,

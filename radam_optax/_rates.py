@@ -6,13 +6,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import ArrayLike
 
-from radam_optax import _checks, _numerics
+from radam_optax import _numerics
+from radam_optax._checks import Length, Scalar, Variance, number, validated
 from radam_optax._tree import map_leaves, times
 
 
-def inverse_root(eps: ArrayLike = 1e-8, eps_root: ArrayLike = 0.0) -> optax.GradientTransformation:
+@validated()
+def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTransformation:
     """The adaptive learning rate ``1 / (sqrt(v + eps_root) + eps)`` of a second moment v.
 
     Where the denominator is 0 the rate is 0, not infinite; derivatives are finite there as well.
@@ -24,8 +25,6 @@ def inverse_root(eps: ArrayLike = 1e-8, eps_root: ArrayLike = 0.0) -> optax.Grad
     Returns:
       A stateless transformation. The rate is in at least float32: in float16 eps = 1e-8 is 0.
     """
-    eps = _checks.scalar("eps", eps, "[0, inf)")
-    eps_root = _checks.scalar("eps_root", eps_root, "[0, inf)")
     is_0 = eps == 0
     rate_at_0 = jnp.where(is_0, 0, 1 / jnp.where(is_0, 1, eps))
 
@@ -53,13 +52,14 @@ class RectificationState(NamedTuple):
     adaptive: jax.Array  # shape=(), dtype=bool.
 
 
+@validated(b2=number("[0, 1)"))
 def scale_by_rectification(
-    b2: ArrayLike = 0.999,
+    b2: Scalar = 0.999,
     *,
-    threshold: ArrayLike = 5.0,
-    fallback: ArrayLike = 1.0,
-    variance: _numerics.Variance = "first_order",
-    length: _numerics.Length = "centre_of_mass",
+    threshold: Scalar = 5.0,
+    fallback: Scalar = 1.0,
+    variance: Variance = "first_order",
+    length: Length = "centre_of_mass",
 ) -> optax.GradientTransformation:
     """RAdam's rectification: ``r_t * rate`` once ``rho_t > threshold``, ``fallback`` until then.
 
@@ -85,12 +85,8 @@ def scale_by_rectification(
     Source: Liu et al. (2020), Algorithm 2. There the threshold is 4; 5 is that of the authors' code,
     optax and PyTorch.
     """
-    b2 = _checks.scalar("b2", b2, "[0, 1)")
-    _checks.choice("variance", variance, _numerics.VARIANCES)
-    _checks.choice("length", length, _numerics.LENGTHS)
-    lowest = 2 if variance == "exact" else 4
-    threshold = _checks.scalar("threshold", threshold, f"[{lowest}, inf)")
-    fallback = _checks.scalar("fallback", fallback)
+    if variance == "first_order":
+        threshold = number("[4, inf)")("threshold", threshold)
     rho_inf = _numerics.limit_above(0, b2)
     if isinstance(rho_inf, float) and isinstance(threshold, float) and rho_inf <= threshold:
         warnings.warn(

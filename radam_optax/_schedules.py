@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from radam_optax import _checks
+from radam_optax._checks import Scalar, Schedule, number, validated
 
 
-def untuned_linear_warmup(peak_value: ArrayLike, b2: ArrayLike) -> _checks.Schedule:
+@validated(b2=number("[0, 1)"))
+def untuned_linear_warmup(peak_value: Scalar, b2: Scalar) -> Schedule:
     """``peak_value * min(1, (1 - b2) t / 2)``: linear warmup over 2/(1 - b2) updates.
 
     Args:
@@ -19,24 +20,22 @@ def untuned_linear_warmup(peak_value: ArrayLike, b2: ArrayLike) -> _checks.Sched
 
     Source: Ma & Yarats (2021), the default that they recommend instead of RAdam.
     """
-    peak_value = _checks.scalar("peak_value", peak_value, "[0, inf)")
-    b2 = _checks.scalar("b2", b2, "[0, 1)")
     return lambda count: peak_value * jnp.minimum(1, (1 - b2) / 2 * update_number(count))
 
 
-def untuned_exponential_warmup(peak_value: ArrayLike, b2: ArrayLike) -> _checks.Schedule:
+@validated(b2=number("[0, 1)"))
+def untuned_exponential_warmup(peak_value: Scalar, b2: Scalar) -> Schedule:
     """``peak_value * (1 - exp(-(1 - b2) t))``.
 
     Args: those of :func:`untuned_linear_warmup`.
 
     Source: Ma & Yarats (2021).
     """
-    peak_value = _checks.scalar("peak_value", peak_value, "[0, inf)")
-    b2 = _checks.scalar("b2", b2, "[0, 1)")
     return lambda count: -peak_value * jnp.expm1(-(1 - b2) * update_number(count))
 
 
-def inverse_sqrt_decay(init_value: ArrayLike) -> _checks.Schedule:
+@validated()
+def inverse_sqrt_decay(init_value: Scalar) -> Schedule:
     """``init_value / sqrt(t)``: the alpha_t of the regret bounds.
 
     Args:
@@ -44,7 +43,6 @@ def inverse_sqrt_decay(init_value: ArrayLike) -> _checks.Schedule:
 
     Source: Reddi et al. (2018), Theorem 4 and Corollary 1.
     """
-    init_value = _checks.scalar("init_value", init_value, "[0, inf)")
     return lambda count: init_value / jnp.sqrt(update_number(count))
 
 

@@ -8,10 +8,10 @@ Defaults are optax's. All return a :class:`optax.GradientTransformationExtraArgs
 from typing import Literal
 
 import optax
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 from optax import chain
 
-from radam_optax import _checks, _numerics
+from radam_optax._checks import Decay, Length, Scalar, Variance, number, one_of, validated
 from radam_optax._combine import scale_by_adaptive_rate
 from radam_optax._moments import (
     amsgrad_max,
@@ -25,13 +25,12 @@ from radam_optax._moments import (
 )
 from radam_optax._rates import inverse_root, scale_by_rectification
 
-Decay = ArrayLike | _checks.Schedule
 
-
+@validated()
 def scale_by_rms(
     decay: Decay = 0.9,
-    eps: ArrayLike = 1e-8,
-    initial_scale: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    initial_scale: Scalar = 0.0,
     eps_in_sqrt: bool = True,
     bias_correction: bool = False,
     *,
@@ -52,8 +51,9 @@ def scale_by_rms(
     return scale_by_adaptive_rate(chain(nu, inverse_root(*((0.0, eps) if eps_in_sqrt else (eps,)))))
 
 
+@validated()
 def scale_by_adagrad(
-    initial_accumulator_value: ArrayLike = 0.1, eps: ArrayLike = 1e-7
+    initial_accumulator_value: Scalar = 0.1, eps: Scalar = 1e-7
 ) -> optax.GradientTransformationExtraArgs:
     """AdaGrad: ``g / sqrt(initial_accumulator_value + g_1^2 + ... + g_t^2 + eps)``.
 
@@ -62,11 +62,12 @@ def scale_by_adagrad(
     return scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps)))
 
 
+@validated()
 def scale_by_adam(
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
     *,
     nesterov: bool = False,
@@ -86,17 +87,18 @@ def scale_by_adam(
     )
 
 
+@validated(bias_correction=one_of("before_max", "after_max", "none"))
 def scale_by_amsgrad(
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
     bias_correction_mu: bool = True,
     bias_correction_nu: bool = True,
     *,
     bias_correction: Literal["before_max", "after_max", "none"] = "before_max",
-    max_decay: ArrayLike = 1.0,
+    max_decay: Scalar = 1.0,
     nu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """AMSGrad: ``mu_hat / (sqrt(nu_max + eps_root) + eps)``, in three orders.
@@ -109,7 +111,6 @@ def scale_by_amsgrad(
 
     Source: Reddi et al. (2018), Algorithm 2, which is "none" with eps = 0.
     """
-    _checks.choice("bias_correction", bias_correction, ("before_max", "after_max", "none"))
     order = bias_correction if bias_correction_nu else "none"
     nu = second_moment(b2, debias=order == "before_max", dtype=nu_dtype)
     nu_max = amsgrad_max(max_decay, dtype=nu_dtype)
@@ -120,18 +121,19 @@ def scale_by_amsgrad(
     )
 
 
+@validated(b2=number("[0, 1)"))
 def scale_by_radam(
     b1: Decay = 0.9,
-    b2: ArrayLike = 0.999,
-    eps: ArrayLike = 1e-8,
-    eps_root: ArrayLike = 0.0,
-    threshold: ArrayLike = 5.0,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+    threshold: Scalar = 5.0,
     *,
     nesterov: bool = False,
     degenerated_to_sgd: bool = True,
     amsgrad: bool = False,
-    variance: _numerics.Variance = "first_order",
-    length: _numerics.Length = "centre_of_mass",
+    variance: Variance = "first_order",
+    length: Length = "centre_of_mass",
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -154,11 +156,12 @@ def scale_by_radam(
     )
 
 
+@validated()
 def scale_by_belief(
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-16,
-    eps_root: ArrayLike = 1e-16,
+    eps: Scalar = 1e-16,
+    eps_root: Scalar = 1e-16,
     *,
     nesterov: bool = False,
     mu_dtype: DTypeLike | None = None,
@@ -183,12 +186,13 @@ def scale_by_belief(
     )
 
 
+@validated()
 def scale_by_yogi(
     b1: Decay = 0.9,
     b2: Decay = 0.999,
-    eps: ArrayLike = 1e-3,
-    eps_root: ArrayLike = 0.0,
-    initial_accumulator_value: ArrayLike = 1e-6,
+    eps: Scalar = 1e-3,
+    eps_root: Scalar = 0.0,
+    initial_accumulator_value: Scalar = 1e-6,
     *,
     mu_dtype: DTypeLike | None = None,
     nu_dtype: DTypeLike | None = None,

@@ -97,19 +97,26 @@ def full_like(
       TypeError: a parameter is integer or boolean.
     """
 
-    def leaf(path, p):
+    def leaf(p):
         p = p if hasattr(p, "dtype") else jnp.asarray(p)
-        if not jnp.issubdtype(p.dtype, jnp.inexact):
-            raise TypeError(
-                f"Parameter {_name(path)!r} must be floating or complex; got dtype {p.dtype}. "
-                "Leave it out of the optimizer with optax.masked or optax.partition."
-            )
         default = p.dtype if keep_dtype else _arithmetic_dtype(p.dtype, real=real)
         new = jnp.full_like(p, value, dtype=dtype or default)
         # Inside jit a fresh array has no sharding of its own: tie it to its parameter's.
         return shard_alike(p, new)[1] if isinstance(p, jax.core.Tracer) else new
 
-    return jax.tree_util.tree_map_with_path(leaf, params)
+    check_params(params)
+    return jax.tree.map(leaf, params)
+
+
+def check_params(params: Any) -> None:
+    """Raises TypeError if a parameter is integer or boolean."""
+    for path, p in jax.tree_util.tree_leaves_with_path(params):
+        dtype = jnp.result_type(p)
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            raise TypeError(
+                f"Parameter {_name(path)!r} must be floating or complex; got dtype {dtype}. "
+                "Leave it out of the optimizer with optax.masked or optax.partition."
+            )
 
 
 def times(x: jax.Array, factor: ArrayLike) -> jax.Array:

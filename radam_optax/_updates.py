@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import optax
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
-from radam_optax import _checks
-from radam_optax._tree import abs_sq, full_like, map_leaves, times
+from radam_optax._checks import Decay, Scalar, as_scalar, number, validated
+from radam_optax._tree import abs_sq, check_params, full_like, map_leaves, times
 
 
+@validated(decay=number("[0, 1]"))
 def trace(
-    decay: ArrayLike, nesterov: bool = False, accumulator_dtype: DTypeLike | None = None
+    decay: Scalar, nesterov: bool = False, accumulator_dtype: DTypeLike | None = None
 ) -> optax.GradientTransformation:
     """Heavy-ball momentum: ``trace = g + decay trace``; with nesterov ``g + decay trace`` once more.
 
@@ -28,12 +29,10 @@ def trace(
 
     Source: Polyak (1964); Sutskever et al. (2013).
     """
-    decay = _checks.scalar("momentum", decay, "[0, 1]")
-    dtype = _checks.inexact_dtype("accumulator_dtype", accumulator_dtype)
     kernel = _look_ahead if nesterov else _accumulate
 
     def init(params):
-        return optax.TraceState(full_like(params, 0.0, dtype, keep_dtype=True))
+        return optax.TraceState(full_like(params, 0.0, accumulator_dtype, keep_dtype=True))
 
     def update(updates, state, params=None):
         del params
@@ -60,7 +59,8 @@ class ScaleByPastUpdatesState(NamedTuple):
     e_x: optax.Updates  # shapes of the parameters, real.
 
 
-def scale_by_past_updates(decay: ArrayLike, eps: ArrayLike) -> optax.GradientTransformation:
+@validated(decay=number("[0, 1)"), eps=number("(0, inf)"))
+def scale_by_past_updates(decay: Scalar, eps: Scalar) -> optax.GradientTransformation:
     """Multiplies by the root mean square of its own past outputs: AdaDelta's numerator.
 
     ::
@@ -73,8 +73,6 @@ def scale_by_past_updates(decay: ArrayLike, eps: ArrayLike) -> optax.GradientTra
 
     Source: Zeiler (2012), Algorithm 1.
     """
-    decay = _checks.scalar("rho", decay, "[0, 1)")
-    eps = _checks.scalar("eps", eps, "(0, inf)")
 
     def init(params):
         return ScaleByPastUpdatesState(full_like(params, real=True))
@@ -93,8 +91,9 @@ def _match_past(u, e_x, old, new, eps):
     return u, old * e_x + new * abs_sq(u)
 
 
+@validated()
 def add_decayed_weights(
-    weight_decay: ArrayLike | _checks.Schedule = 0.0,
+    weight_decay: Decay = 0.0,
     mask: Any | Callable[[optax.Params], Any] | None = None,
 ) -> optax.GradientTransformation:
     """Adds ``weight_decay * params`` to the updates; before the learning rate, decoupled decay.
@@ -109,7 +108,6 @@ def add_decayed_weights(
 
     Source: Loshchilov & Hutter (2019), Algorithm 2.
     """
-    weight_decay = _checks.schedulable("weight_decay", weight_decay)
     now, step, start = _scheduled(weight_decay)
 
     def update(updates, state, params=None):
@@ -128,8 +126,9 @@ def _add(u, p, weight_decay):
     return u + times(p, weight_decay)
 
 
+@validated()
 def scale_by_learning_rate(
-    learning_rate: ArrayLike | _checks.Schedule | None,
+    learning_rate: Decay | None,
 ) -> optax.GradientTransformation:
     """Multiplies by ``-learning_rate``: from a direction of ascent to a step of descent.
 
@@ -138,7 +137,6 @@ def scale_by_learning_rate(
     """
     if learning_rate is None:
         return optax.identity()
-    learning_rate = _checks.schedulable("learning_rate", learning_rate)
     now, step, start = _scheduled(learning_rate)
 
     def update(updates, state, params=None):
@@ -149,19 +147,24 @@ def scale_by_learning_rate(
     return optax.GradientTransformation(start, update)
 
 
-def _scheduled(value: _checks.Scalar | _checks.Schedule) -> tuple[Callable[..., Any], ...]:
+def _scheduled(value: Decay) -> tuple[Callable[..., Any], ...]:
     """Three functions of the state of a number or a schedule: its value now, its next state, its first."""
     if not callable(value):
-        return lambda state: value, lambda state: state, optax.init_empty_state
+
+        def start_empty(params):
+            check_params(params)
+            return optax.EmptyState()
+
+        return lambda state: value, lambda state: state, start_empty
 
     def now(state):
-        return _checks.scalar("schedule", jnp.asarray(value(state.count)))
+        return as_scalar(value(state.count))
 
     def step(state):
         return optax.ScaleByScheduleState(optax.safe_increment(state.count))
 
     def start(params):
-        del params
+        check_params(params)
         return optax.ScaleByScheduleState(jnp.zeros([], jnp.int32))
 
     return now, step, start
