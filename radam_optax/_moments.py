@@ -294,14 +294,14 @@ def _average_of_surprise(g, m, nu, old, new, share, eps):
 
 
 def _given_momentum() -> optax.GradientTransformationExtraArgs:
-    def update(updates, state, params=None, *, momentum=None, **extra_args):
-        del updates, params, extra_args
-        if momentum is None:
+    def update(updates, state, params=None, **extra_args):
+        del updates, params
+        if "momentum" not in extra_args:
             raise ValueError(
                 "`belief_moment` needs `momentum`: use it in the rate of `scale_by_adaptive_rate`, "
                 "or give it a `centre`."
             )
-        return momentum, state
+        return extra_args["momentum"], state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 

@@ -99,7 +99,8 @@ def full_like(
 
     def leaf(p):
         p = p if hasattr(p, "dtype") else jnp.asarray(p)
-        default = p.dtype if keep_dtype else _arithmetic_dtype(p.dtype, real=real)
+        own = jnp.result_type(p)  # What JAX takes a NumPy float64 for, say.
+        default = own if keep_dtype else _arithmetic_dtype(own, real=real)
         new = jnp.full_like(p, value, dtype=dtype or default)
         # Inside jit a fresh array has no sharding of its own: tie it to its parameter's.
         return shard_alike(p, new)[1] if isinstance(p, jax.core.Tracer) else new

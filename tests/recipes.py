@@ -1,0 +1,131 @@
+"""The table that the properties are tested over: the catalogue, its variants, and hybrids off the menu.
+
+Every entry is a function of its numeric hyperparameters alone, with defaults, so that they can be
+replaced by arrays, batched, or injected.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import optax
+
+import radam_optax as rx
+
+
+def variant(factory, **settings):
+    """A recipe with some settings fixed, under the signature that is left."""
+    return functools.partial(factory, **settings)
+
+
+def rectified_adabelief(learning_rate=0.1, b1=0.9, b2=0.999):
+    return optax.chain(
+        rx.scale_by_adaptive_rate(
+            momentum=rx.first_moment(b1, debias=False),
+            rate=optax.chain(
+                rx.belief_moment(b2), rx.inverse_root(), rx.scale_by_rectification(b2), rx.debias(b1)
+            ),
+        ),
+        optax.scale_by_schedule(lambda _: -learning_rate),
+    )
+
+
+def rectified_yogi(learning_rate=0.1, b1=0.9, b2=0.999):
+    return optax.chain(
+        rx.scale_by_adaptive_rate(
+            momentum=rx.first_moment(b1),
+            rate=optax.chain(rx.yogi_moment(b2), rx.inverse_root(1e-3), rx.scale_by_rectification(b2)),
+        ),
+        optax.scale_by_schedule(lambda _: -learning_rate),
+    )
+
+
+def rectified_rmsprop(learning_rate=0.1, decay=0.999):
+    return optax.chain(
+        rx.scale_by_rms(decay, bias_correction=True),
+        rx.scale_by_rectification(decay, fallback=0.0),
+        optax.scale_by_schedule(lambda _: -learning_rate),
+    )
+
+
+def rectified_centred_amsgrad(learning_rate=0.1, b1=0.9, b2=0.99, max_decay=0.99):
+    return optax.chain(
+        rx.scale_by_adaptive_rate(
+            momentum=rx.freeze_until(rx.first_moment(b1, nesterov=True), 2),
+            rate=optax.chain(
+                rx.centered_second_moment(b2),
+                rx.amsgrad_max(max_decay),
+                rx.inverse_root(1e-6),
+                rx.scale_by_rectification(b2, variance="exact", length="variance", threshold=2.0),
+            ),
+        ),
+        optax.scale_by_schedule(lambda _: -learning_rate),
+    )
+
+
+def projected_amsgrad(learning_rate=0.1, b1=0.9, b2=0.99, eps=1e-8):
+    alpha, b1 = rx.inverse_sqrt_decay(learning_rate), decaying(b1)
+    return optax.chain(
+        rx.amsgrad(alpha, b1, b2, eps, bias_correction="none"),
+        rx.project(functools.partial(jax.tree.map, onto_unit_disc)),
+    )
+
+
+def onto_unit_disc(x):
+    """The nearest number with |x| <= 1, in the box [-1, 1] if x is real."""
+    return x * (1 / jnp.maximum(1, abs(x))).astype(x.dtype)
+
+
+def scheduled_decays(learning_rate=0.1, b1=0.9):
+    return rx.adam(learning_rate, decaying(b1), lambda count: 1 - 0.5 / (count.astype("float32") + 1))
+
+
+def decaying(b1):
+    """b1_t = b1 * 0.99^(t-1), as in the AMSGrad paper."""
+    return lambda count: b1 * 0.99 ** count.astype("float32")
+
+
+RECIPES = {
+    "sgd": rx.sgd,
+    "momentum": rx.momentum,
+    "nesterov": rx.nesterov,
+    "adagrad": rx.adagrad,
+    "adadelta": variant(rx.adadelta, weight_decay=0.01),
+    "rmsprop": rx.rmsprop,
+    "rmsprop_centred": variant(rx.rmsprop, centered=True, eps=1e-2, eps_in_sqrt=False),
+    "rmsprop_momentum": variant(rx.rmsprop, momentum=0.9),
+    "rmsprop_nesterov": rx.rmsprop_nesterov,
+    "adam": rx.adam,
+    "adam_uncorrected": variant(rx.adam, bias_correction=False),
+    "adamw": rx.adamw,
+    "nadam": rx.nadam,
+    "adam_2k": variant(rx.adam_2k, steps=2),
+    "adam_eps": rx.adam_eps,
+    "amsgrad": rx.amsgrad,
+    "amsgrad_after_max": variant(rx.amsgrad, bias_correction="after_max"),
+    "amsgrad_paper": variant(rx.amsgrad, bias_correction="none"),
+    "amsgrad_forgetting": variant(rx.amsgrad, max_decay=0.9),
+    "adamnc": rx.adamnc,
+    "radam": rx.radam,
+    "radam_nesterov": variant(rx.radam, nesterov=True),
+    "radam_amsgrad": variant(rx.radam, amsgrad=True),
+    "radam_skipping": variant(rx.radam, degenerated_to_sgd=False),
+    "radam_exact": variant(rx.radam, variance="exact", length="variance", threshold=2.0),
+    "radamw": rx.radamw,
+    "adabelief": rx.adabelief,
+    "adabelief_nesterov": variant(rx.adabelief, nesterov=True),
+    "yogi": rx.yogi,
+    "rectified_adabelief": rectified_adabelief,
+    "rectified_yogi": rectified_yogi,
+    "rectified_rmsprop": rectified_rmsprop,
+    "rectified_centred_amsgrad": rectified_centred_amsgrad,
+    "projected_amsgrad": projected_amsgrad,
+    "scheduled_decays": scheduled_decays,
+}
+
+# Where a recipe has no default for it.
+LEARNING_RATE = 0.1
+
+
+def build(name, **hyperparameters):
+    return RECIPES[name](**{"learning_rate": LEARNING_RATE, **hyperparameters})
