@@ -18,7 +18,6 @@ import chex
 import jax
 import jax.core
 import jax.numpy as jnp
-from jax.experimental.shard_alike import shard_alike
 from jax.typing import ArrayLike, DTypeLike
 
 Kernel = Callable[..., Any]
@@ -102,8 +101,11 @@ def full_like(
         own = jnp.result_type(p)  # What JAX takes a NumPy float64 for, say.
         default = own if keep_dtype else _arithmetic_dtype(own, real=real)
         new = jnp.full_like(p, value, dtype=dtype or default)
-        # Inside jit a fresh array has no sharding of its own: tie it to its parameter's.
-        return shard_alike(p, new)[1] if isinstance(p, jax.core.Tracer) else new
+        if not isinstance(p, jax.core.Tracer):
+            return new
+        # Inside jit a fresh array has no sharding of its own, but a result has that of its operands:
+        # a choice by p between two equal arrays, which the compiler cannot see to be equal.
+        return jax.lax.select(p == p, new, jax.lax.optimization_barrier(new))
 
     check_params(params)
     return jax.tree.map(leaf, params)
