@@ -25,22 +25,33 @@ def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTr
     Returns:
       A stateless transformation. The rate is in at least float32: in float16 eps = 1e-8 is 0.
     """
-    is_0 = eps == 0
-    rate_at_0 = jnp.where(is_0, 0, 1 / jnp.where(is_0, 1, eps))
+    outside = not (isinstance(eps, float) and eps == 0)
 
     def update(updates, state, params=None):
         del params
-        return map_leaves(_inverse_root, (updates,), (), (eps, eps_root, rate_at_0)), state
+        if not outside:
+            return map_leaves(_inverse_of_root, (updates,), (), (eps_root,)), state
+        rate_at_0 = 1 / eps if isinstance(eps, float) else jnp.where(eps == 0, 0, 1 / _or_1(eps))
+        return map_leaves(_inverse_root, (updates,), (), (eps_root, eps, rate_at_0)), state
 
     return optax.GradientTransformation(optax.init_empty_state, update)
 
 
-def _inverse_root(v, eps, eps_root, rate_at_0):
+def _inverse_of_root(v, eps_root):
     v = v + eps_root
-    is_0 = v == 0
-    # A stand-in under the root keeps the derivative finite at 0; a NaN goes through.
-    rate = 1 / (jnp.sqrt(jax.lax.select(is_0, jax.lax.full_like(v, 1), v)) + eps)
-    return jax.lax.select(is_0, jax.lax.full_like(v, rate_at_0), rate)
+    rate = jax.lax.rsqrt(_or_1(v))
+    return jax.lax.select(v == 0, jnp.zeros_like(v), rate)
+
+
+def _inverse_root(v, eps_root, eps, rate_at_0):
+    v = v + eps_root
+    rate = 1 / (jnp.sqrt(_or_1(v)) + eps)
+    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), rate)
+
+
+def _or_1(v):
+    """A stand-in at 0, where the root has no finite derivative; a NaN goes through."""
+    return jax.lax.select(v == 0, jnp.ones_like(v), v)
 
 
 class RectificationState(NamedTuple):

@@ -1,0 +1,47 @@
+# make demo | test | lint | test-oldest | build; each sets up what it needs from a bare Python.
+PYTHON ?= python3
+BIN := .venv/bin
+OLDEST := .venv-oldest/bin
+
+demo: .venv/examples
+	$(BIN)/python -m examples quickstart
+
+test: .venv/test
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# The oldest versions that pyproject.toml allows, for what depends on them.
+test-oldest: .venv-oldest/test
+	$(OLDEST)/python -m pytest -n 2 -m "not slow"
+
+build: .venv/lint
+	$(BIN)/python -m build
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/examples: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[examples]'
+	touch $@
+
+.venv/test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[examples,test]'
+	touch $@ .venv/examples
+
+.venv/lint: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[examples,test,lint]'
+	touch $@ .venv/test .venv/examples
+
+.venv-oldest/test: pyproject.toml .venv/lint
+	$(PYTHON) -m venv .venv-oldest
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/python --resolution lowest-direct --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-oldest .jax_cache dist build out *.egg-info
+
+.PHONY: demo test lint test-oldest build clean
