@@ -28,7 +28,7 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
     found = [leaf for leaf in leaves if isinstance(leaf, RectificationState)]
     if len(found) != 1:
         raise ValueError(f"`state` must hold one state of `scale_by_rectification`; it holds {len(found)}.")
-    return found[0]._asdict()
+    return {name: jnp.asarray(value) for name, value in found[0]._asdict().items()}
 
 
 def step_count(state: optax.OptState) -> jax.Array:

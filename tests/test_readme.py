@@ -1,0 +1,43 @@
+"""The README's code runs as written, in its order, and its catalogue is complete."""
+
+import pathlib
+import re
+
+import pytest
+
+import radam_optax as rx
+
+README = pathlib.Path(__file__).parent.parent / "README.md"
+
+
+def test_code_blocks_run():
+    pytest.importorskip("flax")
+    namespace = {}
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert len(blocks) >= 4
+    for block in blocks:
+        exec(block, namespace)
+    params = {"w": 1.0}
+    for name in (
+        "optimizer",
+        "adam",
+        "rmsprop",
+        "adagrad",
+        "radam",
+        "adabelief",
+        "rectified_rmsprop",
+        "forgetting",
+    ):
+        tx = namespace[name] if name != "optimizer" else rx.radam(1e-3)
+        updates, _ = tx.update(params, tx.init(params), params)
+        assert updates["w"] == updates["w"]
+
+
+def test_the_table_names_every_optimizer():
+    table = README.read_text().split("## The catalogue")[1].split("## With Flax")[0]
+    catalogue = {
+        name
+        for name, value in vars(rx).items()
+        if getattr(value, "__module__", "") == "radam_optax._optimizers" and name != "without_lookahead"
+    }
+    assert catalogue <= set(re.findall(r"`(\w+)`", table))
