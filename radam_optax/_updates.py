@@ -5,6 +5,7 @@ gradients, parameters and traced hyperparameters differ in theirs, and work unde
 promotion, where optax's let the dtype drift or raise.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -108,15 +109,15 @@ def add_decayed_weights(
 
     Source: Loshchilov & Hutter (2019), Algorithm 2.
     """
-    now, step, start = _scheduled(weight_decay)
+    start = functools.partial(_start, weight_decay)
 
     def update(updates, state, params=None):
         if isinstance(weight_decay, float) and weight_decay == 0:
             return updates, state
         if params is None:
             raise ValueError("Weight decay needs `params`: call `update(updates, state, params)`.")
-        updates = map_leaves(_add, (updates, params), (), (now(state),), keep_dtype=True)
-        return updates, step(state)
+        updates = map_leaves(_add, (updates, params), (), (_now(weight_decay, state),), keep_dtype=True)
+        return updates, _next(weight_decay, state)
 
     link = optax.GradientTransformation(start, update)
     return link if mask is None else optax.masked(link, mask)
@@ -137,34 +138,24 @@ def scale_by_learning_rate(
     """
     if learning_rate is None:
         return optax.identity()
-    now, step, start = _scheduled(learning_rate)
+    start = functools.partial(_start, learning_rate)
 
     def update(updates, state, params=None):
         del params
-        updates = map_leaves(times, (updates,), (), (-now(state),), keep_dtype=True)
-        return updates, step(state)
+        updates = map_leaves(times, (updates,), (), (-_now(learning_rate, state),), keep_dtype=True)
+        return updates, _next(learning_rate, state)
 
     return optax.GradientTransformation(start, update)
 
 
-def _scheduled(value: Decay) -> tuple[Callable[..., Any], ...]:
-    """Three functions of the state of a number or a schedule: its value now, its next state, its first."""
-    if not callable(value):
+def _start(value: Decay, params: optax.Params) -> optax.OptState:
+    check_params(params)
+    return optax.ScaleByScheduleState(jnp.zeros([], jnp.int32)) if callable(value) else optax.EmptyState()
 
-        def start_empty(params):
-            check_params(params)
-            return optax.EmptyState()
 
-        return lambda state: value, lambda state: state, start_empty
+def _now(value: Decay, state: Any) -> Scalar:
+    return as_scalar(value(state.count)) if callable(value) else value
 
-    def now(state):
-        return as_scalar(value(state.count))
 
-    def step(state):
-        return optax.ScaleByScheduleState(optax.safe_increment(state.count))
-
-    def start(params):
-        check_params(params)
-        return optax.ScaleByScheduleState(jnp.zeros([], jnp.int32))
-
-    return now, step, start
+def _next(value: Decay, state: Any) -> optax.OptState:
+    return optax.ScaleByScheduleState(optax.safe_increment(state.count)) if callable(value) else state
