@@ -8,6 +8,8 @@ import functools
 import inspect
 import math
 import numbers
+import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -27,23 +29,21 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def number(interval: str) -> Rule:
+def number(interval: str, condition: str = "") -> Rule:
     """A finite number in ``interval``, such as "[0, 1)"; becomes a float, or a real JAX array."""
     low, high = (float(bound) for bound in interval[1:-1].split(","))
 
     def rule(name: str, value: Any) -> Scalar:
-        if isinstance(value, np.ndarray | jax.Array) and value.ndim:
-            raise ValueError(f"`{name}` must be a scalar; got an array of shape {value.shape}.")
+        value = _unwrapped(name, value)
         if isinstance(value, jax.Array):
             return as_scalar(value)
-        value = value.item() if isinstance(value, np.ndarray | np.generic) else value
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError(f"`{name}` must be a number; got {value!r}.")
         x = float(value)
         above = low <= x if interval[0] == "[" else low < x
         below = x <= high if interval[-1] == "]" else x < high
         if not (above and below and math.isfinite(x)):
-            raise ValueError(f"`{name}` must be in {interval}; got {value!r}.")
+            raise ValueError(f"`{name}` must be in {interval}{condition}; got {value!r}.")
         return x
 
     return rule
@@ -56,14 +56,23 @@ def schedulable(interval: str) -> Rule:
 
 
 def whole_number(name: str, value: Any) -> int | jax.Array:
-    """An integer >= 0."""
+    """An integer in the range of a count."""
+    value = _unwrapped(name, value)
     if isinstance(value, jax.Array):
         return value
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"`{name}` must be a whole number; got {value!r}.")
-    if value < 0:
-        raise ValueError(f"`{name}` must be >= 0; got {value!r}.")
-    return int(value)
+    number = int(value)
+    if not 0 <= number < 2**31:
+        raise ValueError(f"`{name}` must be in [0, 2**31); got {number}.")
+    return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` must be True or False; got {value!r}.")
+    return bool(value)
 
 
 def one_of(*options: str) -> Rule:
@@ -78,16 +87,59 @@ def one_of(*options: str) -> Rule:
     return rule
 
 
-def inexact_dtype(name: str, dtype: DTypeLike) -> jnp.dtype:
-    """A floating or complex dtype; becomes what JAX makes of it (float32 of float64 without x64)."""
-    if not jnp.issubdtype(dtype, jnp.inexact):
-        raise ValueError(f"`{name}` must be a floating or complex dtype; got {jnp.dtype(dtype)}.")
-    return jax.dtypes.canonicalize_dtype(dtype)
+def _dtype_rule(kind: Any, words: str) -> Rule:
+    def rule(name: str, value: DTypeLike) -> jnp.dtype:
+        try:
+            dtype = jnp.dtype(value)
+        except TypeError:
+            raise TypeError(f"`{name}` must be a {words} dtype; got {value!r}.") from None
+        if not jnp.issubdtype(dtype, kind):
+            raise ValueError(f"`{name}` must be a {words} dtype; got {dtype}.")
+        return jax.dtypes.canonicalize_dtype(dtype)
+
+    return rule
+
+
+inexact_dtype = _dtype_rule(jnp.inexact, "floating or complex")
+real_dtype = _dtype_rule(jnp.floating, "real floating")
+
+
+def transformation(name: str, value: Any) -> Any:
+    """A gradient transformation that has been built."""
+    if not (hasattr(value, "init") and hasattr(value, "update")):
+        raise TypeError(f"`{name}` must be a GradientTransformation; got {value!r}.")
+    return value
 
 
 def as_scalar(value: ArrayLike) -> jax.Array:
-    """A real array of shape () in the precision of a step's scalars: float32, or float64 in x64 mode."""
+    """A real array in the precision of a step's scalars: float32, or float64 in x64 mode."""
     return jnp.real(jnp.asarray(value)).astype(jnp.result_type(float))
+
+
+def scheduled(schedule: Schedule, count: jax.Array) -> jax.Array:
+    """The value of a schedule at ``count``.
+
+    Raises:
+      ValueError: it is not of shape ().
+    """
+    value = as_scalar(schedule(count))
+    if value.ndim:
+        raise ValueError(f"A schedule must return a scalar; got an array of shape {value.shape}.")
+    return value
+
+
+def warn(message: str) -> None:
+    """A UserWarning that points at the caller of the package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith("radam_optax."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
+
+
+def _unwrapped(name: str, value: Any) -> Any:
+    if isinstance(value, np.ndarray | jax.Array) and value.ndim:
+        raise ValueError(f"`{name}` must be a scalar; got an array of shape {value.shape}.")
+    return value.item() if isinstance(value, np.ndarray | np.generic) else value
 
 
 _DECAY = schedulable("[0, 1)")
@@ -100,7 +152,6 @@ DOMAINS: dict[str, Rule] = {
     "b1": _DECAY,
     "b2": _DECAY,
     "decay": _DECAY,
-    "rho": number("[0, 1)"),
     "momentum": number("[0, 1]"),
     "max_decay": number("(0, 1]"),
     "eps": _NOT_NEGATIVE,
@@ -110,7 +161,6 @@ DOMAINS: dict[str, Rule] = {
     "initial_accumulator_value": _NOT_NEGATIVE,
     "peak_value": _NOT_NEGATIVE,
     "init_value": _NOT_NEGATIVE,
-    "threshold": number("[2, inf)"),
     "fallback": number("(-inf, inf)"),
     "power": number("(-inf, inf)"),
     "steps": whole_number,
@@ -118,8 +168,17 @@ DOMAINS: dict[str, Rule] = {
     "length": one_of("centre_of_mass", "variance"),
     "dtype": inexact_dtype,
     "mu_dtype": inexact_dtype,
-    "nu_dtype": inexact_dtype,
+    "nu_dtype": real_dtype,
     "accumulator_dtype": inexact_dtype,
+    "amsgrad": flag,
+    "bias_correction": flag,
+    "bias_correction_mu": flag,
+    "bias_correction_nu": flag,
+    "centered": flag,
+    "debias": flag,
+    "degenerated_to_sgd": flag,
+    "eps_in_sqrt": flag,
+    "nesterov": flag,
 }
 
 
@@ -136,7 +195,10 @@ def validated(**exceptions: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @functools.wraps(factory)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            bound = signature.bind(*args, **kwargs)
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                return factory(*args, **kwargs)  # Python's own message names the function.
             bound.apply_defaults()
             for name, value in bound.arguments.items():
                 if name in rules and not (value is None and name in optional):

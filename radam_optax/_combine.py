@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from radam_optax._checks import validated
+from radam_optax._checks import transformation, validated
 from radam_optax._tree import map_leaves, times
 
 
@@ -32,6 +32,7 @@ class ScaleByAdaptiveRateState(NamedTuple):
     rate: optax.OptState
 
 
+@validated(rate=transformation, momentum=transformation)
 def scale_by_adaptive_rate(
     rate: optax.GradientTransformation,
     momentum: optax.GradientTransformation | None = None,
@@ -75,7 +76,7 @@ class FreezeUntilState(NamedTuple):
     inner: optax.OptState
 
 
-@validated()
+@validated(inner=transformation)
 def freeze_until(
     inner: optax.GradientTransformation, steps: int | jax.Array
 ) -> optax.GradientTransformationExtraArgs:

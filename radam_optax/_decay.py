@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from radam_optax import _checks, _numerics
-from radam_optax._checks import Decay, Scalar
+from radam_optax import _numerics
+from radam_optax._checks import Decay, Scalar, scheduled
 
 
 class Clock(NamedTuple):
@@ -43,7 +43,7 @@ def tick(decay: Decay, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tupl
     if not callable(decay):
         total = _numerics.bias_correction(decay, count_inc)
         return Clock(count_inc, ()), Weights(decay, 1 - decay, total)
-    b = _checks.as_scalar(decay(count))
+    b = scheduled(decay, count)
     # A decay of 0 forgets all: the state stays finite, since 1 - exp(-200) is 1 in every precision.
     longer = jnp.minimum(jnp.asarray(elapsed) - jnp.log1p(b - 1), 200)
     return Clock(count_inc, longer), Weights(b, 1 - b, -jnp.expm1(-longer))

@@ -29,7 +29,7 @@ import optax
 from jax.typing import DTypeLike
 
 from radam_optax import _decay
-from radam_optax._checks import Decay, Scalar, number, validated
+from radam_optax._checks import Decay, Scalar, number, real_dtype, transformation, validated
 from radam_optax._tree import abs_sq, full_like, map_leaves, times
 
 
@@ -105,7 +105,7 @@ class SecondMomentState(NamedTuple):
     nu: optax.Updates  # shapes of the parameters, real.
 
 
-@validated()
+@validated(dtype=real_dtype)
 def second_moment(
     b2: Decay,
     *,
@@ -132,7 +132,7 @@ def second_moment(
     return _moving(_average_of_squares, b2, debias, initial, dtype)
 
 
-@validated()
+@validated(dtype=real_dtype)
 def yogi_moment(
     b2: Decay,
     *,
@@ -189,7 +189,7 @@ class CenteredSecondMomentState(NamedTuple):
     nu: optax.Updates  # shapes of the parameters, real.
 
 
-@validated()
+@validated(dtype=real_dtype)
 def centered_second_moment(
     b2: Decay,
     *,
@@ -241,7 +241,7 @@ class BeliefMomentState(NamedTuple):
     centre: optax.OptState
 
 
-@validated()
+@validated(dtype=real_dtype, centre=transformation)
 def belief_moment(
     b2: Decay,
     *,
@@ -312,7 +312,7 @@ class SumOfSquaresState(NamedTuple):
     sum_of_squares: optax.Updates  # shapes of the parameters, real.
 
 
-@validated()
+@validated(dtype=real_dtype)
 def sum_of_squares(initial: Scalar = 0.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
     """Sum of all squared gradients, ``initial + |g_1|^2 + ... + |g_t|^2``: AdaGrad's statistic.
 
@@ -345,7 +345,7 @@ class AmsgradMaxState(NamedTuple):
     nu_max: optax.Updates  # shapes of the parameters, real.
 
 
-@validated(decay=number("(0, 1]"))
+@validated(decay=number("(0, 1]"), dtype=real_dtype)
 def amsgrad_max(decay: Scalar = 1.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
     """Running maximum of a second moment: ``nu_max = max(decay nu_max, nu)``.
 

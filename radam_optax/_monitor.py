@@ -1,13 +1,16 @@
 """What a training log wants to know of an optimizer: pure functions of its state, however wrapped."""
 
-from typing import Any
+import functools
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from radam_optax._rates import RectificationState
-from radam_optax._tree import abs_sq, map_leaves
+from radam_optax._tree import map_leaves
+
+State = TypeVar("State")
 
 
 def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
@@ -24,11 +27,21 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
     Raises:
       ValueError: the state holds no rectification, or several (hand over a part of it then).
     """
-    leaves = jax.tree.leaves(state, is_leaf=lambda x: isinstance(x, RectificationState))
-    found = [leaf for leaf in leaves if isinstance(leaf, RectificationState)]
+    found = state_of(RectificationState, state)
+    return {name: jnp.asarray(value) for name, value in found._asdict().items()}
+
+
+def state_of(kind: type[State], state: optax.OptState) -> State:
+    """The one state of a kind of link in the state of an optimizer, however wrapped.
+
+    Raises:
+      ValueError: there is none, or there are several.
+    """
+    leaves = jax.tree.leaves(state, is_leaf=lambda x: isinstance(x, kind))
+    found = [leaf for leaf in leaves if isinstance(leaf, kind)]
     if len(found) != 1:
-        raise ValueError(f"`state` must hold one state of `scale_by_rectification`; it holds {len(found)}.")
-    return {name: jnp.asarray(value) for name, value in found[0]._asdict().items()}
+        raise ValueError(f"`state` must hold one `{kind.__name__}`; it holds {len(found)}.")
+    return found[0]
 
 
 def step_count(state: optax.OptState) -> jax.Array:
@@ -43,10 +56,14 @@ def step_count(state: optax.OptState) -> jax.Array:
     Raises:
       ValueError: no link counts its updates.
     """
-    counts = [value for _, value in optax.tree.get_all_with_path(state, "count")]
+    counts = [
+        jnp.asarray(value)
+        for path, value in optax.tree.get_all_with_path(state, "count")
+        if isinstance(path[-1], optax.tree_utils.NamedTupleKey)  # A parameter may be called "count", too.
+    ]
     if not counts:
         raise ValueError("`state` holds no `count`: none of its links counts its updates.")
-    return jnp.stack([jnp.asarray(c) for c in counts]).max(axis=0)
+    return jnp.stack(counts).max(axis=0)
 
 
 def effective_rate(updates: optax.Updates, gradients: optax.Updates) -> jax.Array:
@@ -60,14 +77,22 @@ def effective_rate(updates: optax.Updates, gradients: optax.Updates) -> jax.Arra
 
     Returns:
       Shape (), in units of updates per gradient; 0 if all gradients are 0.
+
+    Raises:
+      ValueError: the trees do not match.
     """
-    of_updates, of_gradients = _power(updates), _power(gradients)
-    ratio = of_updates / jnp.where(of_gradients == 0, 1, of_gradients)
-    return jnp.where(of_gradients == 0, 0, jnp.sqrt(ratio))
+    of_updates = _norm(map_leaves(_magnitude, (updates, gradients)))
+    of_gradients = _norm(map_leaves(_magnitude, (gradients, updates)))
+    return jnp.where(of_gradients == 0, 0, of_updates / jnp.where(of_gradients == 0, 1, of_gradients))
 
 
-def _power(tree: Any) -> jax.Array:
-    total = jnp.zeros([], jnp.result_type(float))
-    for squares in jax.tree.leaves(map_leaves(abs_sq, (tree,))):
-        total += jnp.sum(squares).astype(total.dtype)
-    return total
+def _magnitude(x, _):
+    return jnp.abs(x)
+
+
+def _norm(magnitudes: Any) -> jax.Array:
+    """The Euclidean norm of a tree, relative to the largest element: squares neither over- nor underflow."""
+    leaves = [x.astype(jnp.result_type(float)) for x in jax.tree.leaves(magnitudes) if x.size]
+    largest = functools.reduce(jnp.maximum, map(jnp.max, leaves), jnp.zeros([], jnp.result_type(float)))
+    scale = jnp.where(largest == 0, 1, largest)
+    return largest * jnp.sqrt(sum(jnp.sum((x / scale) ** 2) for x in leaves))

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from radam_optax._checks import Length, Scalar, Variance, as_scalar, number, one_of, validated
@@ -56,8 +57,9 @@ _VARIANCE_POLYNOMIAL = (
 
 
 def _decay(name: str, value: ArrayLike) -> Scalar:
-    """Keeps a Python number in double precision; an array, of any shape, passes unread."""
-    return number("[0, 1)")(name, value) if isinstance(value, int | float) else as_scalar(value)
+    """Keeps a Python or NumPy number in double precision; an array of any shape passes unread."""
+    is_array = isinstance(value, jax.Array) or (isinstance(value, np.ndarray) and value.ndim)
+    return as_scalar(value) if is_array else number("[0, 1)")(name, value)
 
 
 class Rectification(NamedTuple):

@@ -19,6 +19,7 @@ from optax import chain
 from radam_optax._checks import Decay, Length, Scalar, Variance, number, one_of, validated
 from radam_optax._combine import freeze_until, scale_by_adaptive_rate
 from radam_optax._moments import debias, first_moment, second_moment
+from radam_optax._monitor import state_of
 from radam_optax._rates import inverse_root
 from radam_optax._schedules import update_number
 from radam_optax._transforms import (
@@ -90,7 +91,7 @@ def adagrad(
     return chain(scale_by_adagrad(initial_accumulator_value, eps), scale_by_learning_rate(learning_rate))
 
 
-@validated(eps=number("(0, inf)"))
+@validated(rho=number("[0, 1)"), eps=number("(0, inf)"))
 def adadelta(
     learning_rate: LearningRate = None,
     rho: Scalar = 0.9,
@@ -172,11 +173,9 @@ def without_lookahead(params: Any, state: optax.OptState, momentum: Scalar) -> A
       A tree like ``params``: the parameters to evaluate or to compare with the book's.
 
     Raises:
-      ValueError: the state holds no ``trace``.
+      ValueError: the state holds no ``trace``, or several.
     """
-    v = optax.tree.get(state, "trace")
-    if v is None:
-        raise ValueError("`state` holds no `trace`: it is not one of `rmsprop_nesterov`.")
+    v = state_of(optax.TraceState, state).trace
     return map_leaves(_step_back, (params, v), (), (momentum,), keep_dtype=True)
 
 

@@ -1,6 +1,5 @@
 """Links that turn a statistic into an adaptive learning rate, and the rectification of a rate."""
 
-import warnings
 from typing import NamedTuple
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _numerics
-from radam_optax._checks import Length, Scalar, Variance, number, validated
+from radam_optax._checks import Length, Scalar, Variance, number, validated, warn
 from radam_optax._tree import map_leaves, times
 
 
@@ -96,14 +95,11 @@ def scale_by_rectification(
     Source: Liu et al. (2020), Algorithm 2. There the threshold is 4; 5 is that of the authors' code,
     optax and PyTorch.
     """
-    if variance == "first_order":
-        threshold = number("[4, inf)")("threshold", threshold)
+    finite_from = {"first_order": "[4, inf)", "exact": "[2, inf)"}[variance]
+    threshold = number(finite_from, f" with `variance`={variance!r}")("threshold", threshold)
     rho_inf = _numerics.limit_above(0, b2)
     if isinstance(rho_inf, float) and isinstance(threshold, float) and rho_inf <= threshold:
-        warnings.warn(
-            f"`b2`={b2} never rectifies: rho_t stays below {rho_inf:.3g}, `threshold` is {threshold}.",
-            stacklevel=2,
-        )
+        warn(f"`b2`={b2} never rectifies: rho_t stays below {rho_inf:.3g}, `threshold` is {threshold}.")
 
     def init(params):
         del params

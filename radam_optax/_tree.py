@@ -63,11 +63,11 @@ def map_leaves(
             chex.assert_equal_shape(arrays)
             rows.append(run(arrays, scalars))
         except _LeafError as error:
-            raise TypeError(f"Leaf {_leaf_paths(updates)[index]!r}: {error}") from None
+            raise TypeError(f"{_leaf_name(updates, index)}: {error}") from None
         except AssertionError:
             other = next(x.shape for x in arrays if x.shape != arrays[0].shape)
             raise ValueError(
-                f"Leaf {_leaf_paths(updates)[index]!r} of the updates has shape {arrays[0].shape}, "
+                f"{_leaf_name(updates, index)} of the updates has shape {arrays[0].shape}, "
                 f"but the optimizer's state, or another tree given with them, has {other}."
             ) from None
     results = zip(*rows, strict=True) if rows else [()] * (1 + len(states))
@@ -144,12 +144,18 @@ def _compiled(kernel: Kernel, n_inputs: int, keep_dtype: bool) -> Callable[..., 
         for x in arrays[:n_inputs]:
             if not jnp.issubdtype(x.dtype, jnp.inexact):
                 raise _LeafError(f"updates must be floating or complex; got dtype {x.dtype}.")
+        kinds = [jnp.iscomplexobj(x) for x in arrays]
+        if any(kinds) and not kinds[0]:
+            other = arrays[kinds.index(True)].dtype
+            raise _LeafError(f"the updates are {arrays[0].dtype}, but its state or parameter is {other}.")
         wide = max((x.dtype for x in arrays), key=lambda dtype: jnp.finfo(dtype).bits)
         real = _arithmetic_dtype(wide, real=True)
         complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
-        lifted = (x.astype(complex_ if jnp.iscomplexobj(x) else real) for x in arrays)
+        lifted = (x.astype(complex_ if kind else real) for x, kind in zip(arrays, kinds, strict=True))
         scalars = (s.astype(real) if hasattr(s, "dtype") and s.dtype != jnp.bool_ else s for s in scalars)
-        out, *states = _as_tuple(kernel(*lifted, *scalars))
+        # Complex gradients of real state must get as far as the cast, which says what is wrong.
+        with jax.numpy_dtype_promotion("standard"):
+            out, *states = _as_tuple(kernel(*lifted, *scalars))
         out = _cast(out, arrays[0].dtype) if keep_dtype else out
         return (out, *map(_cast, states, (x.dtype for x in arrays[n_inputs:])))
 
@@ -175,7 +181,7 @@ def _as_array(x: Any) -> jax.Array:
         return x
     if isinstance(x, int | float | complex):
         return jnp.asarray(x)
-    raise _LeafError(f"an array in the updates, but {x!r} in the optimizer's state.")
+    raise _LeafError(f"the updates and the optimizer's state must hold an array there; got {x!r}.")
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:
@@ -187,11 +193,15 @@ def _flatten_like(updates: Any, treedef: Any, tree: Any) -> list[Any]:
         return treedef.flatten_up_to(tree)
     except ValueError:
         ours, theirs = _shapes(updates), _shapes(tree)
-        path = next((p for p in (*ours, *theirs) if (p in ours) != (p in theirs)), "")
+        path = next((p for p in (*ours, *theirs) if (p in ours) != (p in theirs)), None)
+        if path is None:
+            difference = f"the updates are {treedef}, the other is {jax.tree.structure(tree)}."
+        else:
+            mine, other = (shapes.get(path, "no leaf") for shapes in (ours, theirs))
+            difference = f"at {path!r} the updates have {mine}, the other has {other}."
         raise ValueError(
-            "The updates do not have the structure of the optimizer's state or of another tree "
-            f"given with them: at {path!r} the updates have {ours.get(path, 'no leaf')}, "
-            f"the other has {theirs.get(path, 'no leaf')}."
+            "The updates do not have the structure of the optimizer's state, or of another tree "
+            f"given with them: {difference}"
         ) from None
 
 
@@ -200,8 +210,9 @@ def _shapes(tree: Any) -> dict[str, str]:
     return {_name(path): f"an array of shape {jnp.shape(leaf)}" for path, leaf in leaves}
 
 
-def _leaf_paths(tree: Any) -> list[str]:
-    return [_name(p) for p, _ in jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)]
+def _leaf_name(tree: Any, index: int) -> str:
+    path = _name(jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)[index][0])
+    return f"Leaf {path!r}" if path else "The array"
 
 
 def _name(path: Any) -> str:

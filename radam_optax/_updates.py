@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
 
-from radam_optax._checks import Decay, Scalar, as_scalar, number, validated
+from radam_optax._checks import Decay, Scalar, number, scheduled, validated
 from radam_optax._tree import abs_sq, check_params, full_like, map_leaves, times
 
 
@@ -154,7 +154,7 @@ def _start(value: Decay, params: optax.Params) -> optax.OptState:
 
 
 def _now(value: Decay, state: Any) -> Scalar:
-    return as_scalar(value(state.count)) if callable(value) else value
+    return scheduled(value, state.count) if callable(value) else value
 
 
 def _next(value: Decay, state: Any) -> optax.OptState:
