@@ -379,34 +379,6 @@ def test_numeric_functions_check_python_and_numpy_numbers(name, argument):
     call(name, **{argument: np.asarray([0.9, 0.99]), "count": np.asarray([1, 2])})
 
 
-@pytest.mark.parametrize(("name", "argument"), FLAGS, **by_name)
-def test_flags_are_true_or_false(name, argument):
-    for value in ("yes", 1, 0.0, None):
-        with raises(TypeError, f"`{argument}` must be True or False; got {value!r}."):
-            call(name, **{argument: value})
-
-
-@pytest.mark.parametrize(
-    ("factory", "argument"),
-    [
-        (rx.scale_by_adaptive_rate, "rate"),
-        (lambda momentum: rx.scale_by_adaptive_rate(rx.inverse_root(), momentum), "momentum"),
-        (lambda inner: rx.freeze_until(inner, 2), "inner"),
-        (lambda centre: rx.belief_moment(0.999, centre=centre), "centre"),
-    ],
-)
-def test_a_link_that_was_not_built_is_refused(factory, argument):
-    message = f"`{argument}` must be a GradientTransformation; got {rx.inverse_root!r}."
-    with raises(TypeError, message):
-        factory(**{argument: rx.inverse_root})
-
-
-def test_a_schedule_that_returns_no_scalar_is_refused():
-    for tx in (rx.sgd(lambda _: jnp.ones(3)), rx.adam(0.1, lambda _: jnp.full(3, 0.9))):
-        with raises(ValueError, "A schedule must return a scalar; got an array of shape (3,)."):
-            tx.update(PARAMS, tx.init(PARAMS))
-
-
 @pytest.mark.parametrize(("name", "argument"), sorted(ARRAYS - {("adaptive_rate_variance", "rho")}))
 @pytest.mark.parametrize("value", [np.float32(1.5), "0.9", None, [0.9], math.sin], ids=repr)
 def test_numeric_functions_check_numbers_of_every_kind(name, argument, value):
