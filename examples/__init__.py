@@ -1,0 +1,1 @@
+"""Runnable studies with radam_optax: ``python -m examples`` lists them."""
