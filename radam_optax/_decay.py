@@ -44,6 +44,5 @@ def tick(decay: Decay, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tupl
         total = _numerics.bias_correction(decay, count_inc)
         return Clock(count_inc, ()), Weights(decay, 1 - decay, total)
     b = scheduled(decay, count)
-    # A decay of 0 forgets all: the state stays finite, since 1 - exp(-200) is 1 in every precision.
-    longer = jnp.minimum(jnp.asarray(elapsed) - jnp.log1p(b - 1), 200)
-    return Clock(count_inc, longer), Weights(b, 1 - b, -jnp.expm1(-longer))
+    longer = jnp.asarray(elapsed) + _numerics.rate(b)
+    return Clock(count_inc, longer), Weights(b, 1 - b, _numerics.one_minus_exp(longer))

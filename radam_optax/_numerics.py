@@ -8,7 +8,7 @@ length ``rho_t = 2/(1-b2) - 1 - 2 t b2**t/(1 - b2**t)``, which is about t, from 
 
     x = -log(b2)    and    M(y) = y coth(y) - 1 = y^2/3 - y^4/45 + ...    at y = x/2,
 
-    1 - b2^t = -expm1(-t x)
+    1 - b2^t = 2y / (1 + y + M(y))  at y = tx/2         (expm1 is off by 4e-7 in some compilers)
     t - rho_t = (M(ty) - M(y)) / y                      (centre of mass)
     t - n_t   = t (M(ty) - M(y)) / (1 + M(ty))          (variance, n_t = tanh(ty)/tanh(y))
 
@@ -39,7 +39,8 @@ def _m_series(terms: int) -> tuple[float, ...]:
     return tuple(a[1:])
 
 
-# The series converges for |y| < pi; at |y| <= 1.5 the first term left out is below 1e-17.
+# The series converges for |y| < pi; at |y| <= 1.5 the first term left out is below 1e-17, and after 13
+# terms below 1e-8, which is enough for float32.
 _NEAR = 1.5
 _M_SERIES = _m_series(26)
 
@@ -85,7 +86,7 @@ def bias_correction(decay: Scalar, count: ArrayLike, power: Scalar = 1.0) -> jax
     Source: Kingma & Ba (2015), Algorithm 1.
     """
     t = jnp.asarray(count).astype(jnp.result_type(float))
-    weight = -jnp.expm1(-t * _rate(decay)) if isinstance(decay, float) else _weight(decay, t)
+    weight = one_minus_exp(t * rate(decay)) if isinstance(decay, float) else _weight(decay, t)
     return weight if isinstance(power, float) and power == 1.0 else weight**power
 
 
@@ -119,14 +120,7 @@ def rectification(
     Source: Liu et al. (2020), section 4 and Algorithm 2; "exact" is its eq. 2, valid beyond the
     rho > 4 for which it is stated. "variance" is an extension.
     """
-    rho, above_2 = (length_above(floor, b2, count, length) for floor in (0, 2))
-    rho_inf, inf_above_2 = (limit_above(floor, b2) for floor in (0, 2))
-    if variance == "exact":
-        polynomial = _horner(_VARIANCE_POLYNOMIAL, 2 / rho_inf) / _horner(_VARIANCE_POLYNOMIAL, 2 / rho)
-        return Rectification(rho, _root_where(above_2 > 0, polynomial * above_2, inf_above_2))
-    above_4 = length_above(4, b2, count, length)
-    numerator = above_4 * (above_2 / rho) * rho_inf
-    return Rectification(rho, _root_where(above_4 > 0, numerator, inf_above_2 * limit_above(4, b2)))
+    return rectifier(moving_length(b2, count, length), variance)
 
 
 @validated(method=one_of("first_order", "exact"))
@@ -157,21 +151,51 @@ def adaptive_rate_variance(rho: ArrayLike, method: Variance = "exact") -> jax.Ar
     return jnp.where(finite, exact if method == "exact" else first_order, jnp.inf)
 
 
-def length_above(floor: Scalar, b2: Scalar, count: ArrayLike, length: Length) -> jax.Array:
-    """``rho_t - floor``, with its right sign and to full relative precision."""
+class MovingLength(NamedTuple):
+    """The length rho_t of a moving average, in the two forms that lose nothing."""
+
+    b2: Scalar
+    t: jax.Array
+    deficit: jax.Array  # t - rho_t, where ...
+    near: jax.Array  # ... the average has not yet got far.
+    distance: jax.Array  # rho_inf - rho_t, elsewhere.
+
+    def above(self, floor: Scalar) -> jax.Array:
+        """``rho_t - floor``, with its right sign and to full relative precision."""
+        of_limit = limit_above(floor, self.b2) - self.distance
+        return jnp.where(self.near, (self.t - floor) - self.deficit, of_limit)
+
+
+def moving_length(b2: Scalar, count: ArrayLike, length: Length) -> MovingLength:
+    """The length at step ``count``, see the head of this module."""
     t = jnp.asarray(count).astype(jnp.result_type(float))
-    x = _rate(b2)
+    x = rate(b2)
+    y = min(x / 2, _NEAR) if isinstance(x, float) else jnp.minimum(x / 2, _NEAR)
     near = t * (x / 2) < _NEAR
-    y = jnp.where(near, x / 2, _NEAR / t)
+    ty = jnp.where(near, t * y, _NEAR)
     growth = jnp.where(near, 1, t * x)
+    faded = jnp.exp(-growth)  # exp(growth) would overflow, and its derivative be inf/inf.
     # (M(ty) - M(y)) / y with its leading term apart, which saves half of the rounding error.
-    deficit = (t * t - 1) * (y / 3) + (_m_beyond_leading(t * y) - _m_beyond_leading(y)) / y
+    beyond = _m_beyond_leading(ty)
+    deficit = (t * t - 1) * (y / 3) + (beyond - _m_beyond_leading(y)) / y
     if length == "variance":
-        deficit *= t * y / (1 + (t * y) ** 2 / 3 + _m_beyond_leading(t * y))
-        distance = 2 * limit_above(0, b2) / (jnp.exp(growth) + 1)
+        deficit *= ty / (1 + ty * ty / 3 + beyond)
+        distance = 2 * limit_above(0, b2) * faded / (1 + faded)
     else:
-        distance = 2 * t / jnp.expm1(growth)
-    return jnp.where(near, (t - floor) - deficit, limit_above(floor, b2) - distance)
+        distance = 2 * t * faded / (1 - faded)
+    return MovingLength(b2, t, deficit, near, distance)
+
+
+def rectifier(at: MovingLength, variance: Variance) -> Rectification:
+    """rho_t and r_t of a length."""
+    rho, above_2 = at.above(0), at.above(2)
+    rho_inf, inf_above_2 = limit_above(0, at.b2), limit_above(2, at.b2)
+    if variance == "exact":
+        polynomial = _horner(_VARIANCE_POLYNOMIAL, 2 / rho_inf) / _horner(_VARIANCE_POLYNOMIAL, 2 / rho)
+        return Rectification(rho, _root_where(above_2 > 0, polynomial * above_2, inf_above_2))
+    above_4 = at.above(4)
+    numerator = above_4 * (above_2 / rho) * rho_inf
+    return Rectification(rho, _root_where(above_4 > 0, numerator, inf_above_2 * limit_above(4, at.b2)))
 
 
 def limit_above(floor: Scalar, b2: Scalar) -> Scalar:
@@ -179,17 +203,29 @@ def limit_above(floor: Scalar, b2: Scalar) -> Scalar:
     return ((1 + b2) - floor * (1 - b2)) / (1 - b2)
 
 
-def _rate(decay: Scalar) -> Scalar:
-    """``-log(decay)``; decay - 1 is exact near 1, where the logarithm would lose it."""
+def rate(decay: Scalar) -> Scalar:
+    """``-log(decay)``; decay - 1 is exact near 1, where the logarithm would lose it.
+
+    An array counts as at least 1e-35, which no sum of weights can tell from 0, so that all is finite.
+    """
     if isinstance(decay, float):
         return -math.log1p(decay - 1) if decay > 0 else math.inf
-    return -jnp.log1p(decay - 1)
+    small = decay < 0.5
+    of_small = jnp.log(jnp.maximum(jnp.where(small, decay, 1), 1e-35))
+    return -jnp.where(small, of_small, jnp.log1p(jnp.where(small, 1, decay) - 1))
+
+
+def one_minus_exp(x: jax.Array) -> jax.Array:
+    """``1 - exp(-x)`` for x >= 0, to full relative precision."""
+    near = x < 2 * _NEAR
+    y = jnp.where(near, x / 2, _NEAR)
+    return jnp.where(near, 2 * y / (1 + y + y * y / 3 + _m_beyond_leading(y)), 1 - jnp.exp(-x))
 
 
 @jax.custom_jvp
 def _weight(decay: jax.Array, t: jax.Array) -> jax.Array:
     """``1 - decay**t``; its derivative is stated, since the logarithm has none at decay = 0."""
-    return -jnp.expm1(-t * _rate(decay))
+    return one_minus_exp(t * rate(decay))
 
 
 @_weight.defjvp
@@ -198,9 +234,11 @@ def _weight_jvp(primals, tangents):
     return _weight(decay, t), -t * decay ** (t - 1) * tangents[0]
 
 
-def _m_beyond_leading(y: jax.Array) -> jax.Array:
+def _m_beyond_leading(y: Scalar) -> Scalar:
     """``y coth(y) - 1 - y^2/3`` for 0 <= y <= 1.5."""
-    return y**4 * _horner(_M_SERIES[1:], y * y)
+    terms = 13 if getattr(y, "dtype", None) == jnp.float32 else len(_M_SERIES)
+    square = y * y
+    return square * square * _horner(_M_SERIES[1:terms], square)
 
 
 def _horner(coefficients: tuple[float, ...], x):

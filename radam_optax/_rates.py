@@ -109,8 +109,9 @@ def scale_by_rectification(
     def update(updates, state, params=None):
         del params
         count = jnp.asarray(optax.safe_increment(state.count))
-        rho, r = _numerics.rectification(b2, count, variance=variance, length=length)
-        adaptive = _numerics.length_above(threshold, b2, count, length) > 0
+        at = _numerics.moving_length(b2, count, length)
+        rho, r = _numerics.rectifier(at, variance)
+        adaptive = at.above(threshold) > 0
         scalars = (r, adaptive, fallback)
         updates = map_leaves(_rectify, (updates,), (), scalars, keep_dtype=True)
         return updates, RectificationState(count, rho, r, adaptive)
