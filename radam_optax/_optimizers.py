@@ -101,9 +101,10 @@ def adadelta(
 ) -> Optimizer:
     """AdaDelta: RMSProp times the root mean square of its own past steps.
 
-    Weight decay is coupled: it is added to the gradient, as in optax.
+    Weight decay is coupled: it is added to the gradient, as in optax. So is the meaning of None: no
+    learning rate and no change of sign, updates that are to be subtracted.
 
-    Source: Zeiler (2012), Algorithm 1; no learning rate (None) is the paper's.
+    Source: Zeiler (2012), Algorithm 1, which is ``learning_rate=1.0``.
     """
     return chain(
         add_decayed_weights(weight_decay, weight_decay_mask),

@@ -369,6 +369,17 @@ def test_radam_on_a_constant_gradient_has_known_steps(x64):
     np.testing.assert_allclose(updates[5:], -0.1 * r[5:] * np.sign(c), rtol=1e-12)
 
 
+def test_adam_2k_waits_for_2000_updates(x64):
+    gradients = np.random.default_rng(2).normal(size=(2010, 2))
+    expected = oracle.adam_2k(
+        lambda t, x: gradients[t - 1], np.zeros(2), 2010, alpha=0.1, b1=0.9, b2=0.999, eps=1e-8, frozen=2000
+    )
+    actual = np.cumsum(run(rx.adam_2k(0.1), gradients)[0], axis=0)
+    np.testing.assert_allclose(actual, list(expected), rtol=1e-11)
+    assert not actual[1999].any()
+    assert actual[2000].all()
+
+
 def test_adamnc_without_momentum_is_adagrad(x64):
     gradients = NOISE[3:] + (NOISE[3:] == 0)
     adamnc, _ = run(rx.adamnc(rx.inverse_sqrt_decay(0.1), b1=0.0, eps=0.0), gradients)

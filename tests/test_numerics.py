@@ -13,6 +13,7 @@ import pytest
 
 import radam_optax as rx
 from radam_optax._rates import RectificationState
+from tests.recipes import build
 
 mp = mpmath.MPContext()
 mp.dps = 60
@@ -126,7 +127,7 @@ def test_scalars_of_a_step_match_the_oracle(b2, how, traced, x64):
 
 @static_or_traced
 @every_b2
-def test_float32_scalars_hold_at_a_hundred_thousand_steps(b2, traced):
+def test_float32_scalars_hold_at_steps_close_together(b2, traced):
     """Against extended precision, which is safe once 1 - b2^t does not cancel."""
     dense = np.unique(np.geomspace(1, LAST, 100_000).astype("int32"))
     actual, b2 = call(everything, b2, dense, traced=traced)
@@ -154,10 +155,9 @@ def test_the_oracle_can_fail():
     assert relative_error(one - power, expected["correction 1.0"]) > 100 * tolerance(False)
     assert relative_error(rho, expected["rho centre_of_mass"]) > 1000 * tolerance(False)
     r, from_6 = np.sqrt(np.maximum(ratio, 0)), slice(5, None)
-    assert relative_error(r[from_6], expected["r centre_of_mass first_order"][from_6]) > 1000 * tolerance(
-        False
-    )
-    assert ((rho > 4) != np.array([x > 4 for x in oracle_lengths(float(b2), "centre_of_mass")[:1000]])).any()
+    expected_r = expected["r centre_of_mass first_order"]
+    assert relative_error(r[from_6], expected_r[from_6]) > 1000 * tolerance(False)
+    assert ((rho > 4) != (expected_r > 0)).any()
 
 
 def states(counts):
@@ -356,20 +356,25 @@ def test_rectifiers_are_between_0_and_1(x64):
             assert (r <= 1).all(), (length, variance, r.max() - 1)
 
 
-def test_the_count_saturates():
-    """An update at the last int32 changes nothing: no sign, no length, no rectifier."""
-    tx = rx.radam(0.1)
-    params = jnp.asarray([1.0, -2.0])
+@pytest.mark.parametrize(
+    "name", ["radam", "radam_exact", "adam", "nadam", "adam_2k", "amsgrad_after_max", "adamnc", "yogi"]
+)
+def test_the_count_saturates(name):
+    """At the last int32 an update counts no further, and keeps its sign."""
+    tx, params = build(name), jnp.asarray([1.0, -2.0])
     gradients = jnp.asarray([0.5, -0.25])
-    state = optax.tree.set(tx.init(params), lambda path, _: path[-1].name == "count", count=LAST)
+    state = optax.tree.set(tx.init(params), lambda path, _: path[-1].name == "count", count=jnp.int32(LAST))
+    update = jax.jit(tx.update)
     for _ in range(3):
-        updates, state = tx.update(gradients, state, params)
+        updates, state = update(gradients, state, params)
         assert rx.step_count(state) == LAST
+        assert jnp.isfinite(updates).all()
+        assert (jnp.sign(updates) == -jnp.sign(gradients)).all()
+    if "radam" in name:
         stats = rx.rectification_stats(state)
         assert stats["adaptive"]
         np.testing.assert_allclose(stats["rho"], 1999, rtol=1e-6)
         np.testing.assert_allclose(stats["r"], 1, rtol=1e-6)
-        assert (jnp.sign(updates) == -jnp.sign(gradients)).all()
 
 
 @both_precisions
