@@ -1,9 +1,7 @@
-"""radam_optax: RAdam, AMSGrad, RMSProp, Adam and their relatives as one algebra of optax links.
-
-    import radam_optax as rx
+"""RAdam, AMSGrad, RMSProp, Adam and their relatives as one algebra of optax links.
 
 One combinator, :func:`scale_by_adaptive_rate`, multiplies a momentum by an adaptive learning rate;
-moments and rates are chains of links, and every optimizer of the catalogue is one such line.
+both are chains of links, and every optimizer of the catalogue is one such line.
 """
 
 from radam_optax._combine import freeze_until, project, scale_by_adaptive_rate
