@@ -59,7 +59,7 @@ def whole_number(name: str, value: Any) -> int | jax.Array:
     """An integer in the range of a count."""
     value = _unwrapped(name, value)
     if isinstance(value, jax.Array):
-        return value
+        return value.astype(jnp.int32)
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"`{name}` must be a whole number; got {value!r}.")
     number = int(value)

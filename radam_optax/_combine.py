@@ -57,7 +57,7 @@ def scale_by_adaptive_rate(
 
     def update(updates, state, params=None, **extra_args):
         m, phi_state = phi.update(updates, state.momentum, params, **extra_args)
-        rate, psi_state = psi.update(updates, state.rate, params, **extra_args, momentum=m)
+        rate, psi_state = psi.update(updates, state.rate, params, **extra_args | {"momentum": m})
         updates = map_leaves(_step, (updates, m, rate), keep_dtype=True)
         return updates, ScaleByAdaptiveRateState(phi_state, psi_state)
 
