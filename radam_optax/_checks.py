@@ -20,7 +20,7 @@ from jax.typing import ArrayLike, DTypeLike
 
 Scalar = float | jax.Array  # Arrays have shape ().
 Schedule = Callable[[jax.Array], ArrayLike]  # Of the count of past updates: 0 at the first one.
-Decay = Scalar | Schedule
+ScalarOrSchedule = Scalar | Schedule
 Variance = Literal["first_order", "exact"]
 Length = Literal["centre_of_mass", "variance"]
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _numerics
-from radam_optax._checks import Decay, Scalar, scheduled
+from radam_optax._checks import Scalar, ScalarOrSchedule, scheduled
 
 
 class Clock(NamedTuple):
@@ -31,13 +31,13 @@ class Weights(NamedTuple):
     total: jax.Array
 
 
-def start(decay: Decay) -> Clock:
+def start(decay: ScalarOrSchedule) -> Clock:
     """The clock before the first update."""
     elapsed = jnp.zeros([], jnp.result_type(float)) if callable(decay) else ()
     return Clock(jnp.zeros([], jnp.int32), elapsed)
 
 
-def tick(decay: Decay, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tuple[Clock, Weights]:
+def tick(decay: ScalarOrSchedule, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tuple[Clock, Weights]:
     """One step on: the new clock and this step's weights."""
     count_inc = jnp.asarray(optax.safe_increment(count))
     if not callable(decay):

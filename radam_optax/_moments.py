@@ -29,7 +29,7 @@ import optax
 from jax.typing import DTypeLike
 
 from radam_optax import _decay
-from radam_optax._checks import Decay, Scalar, number, real_dtype, transformation, validated
+from radam_optax._checks import Scalar, ScalarOrSchedule, number, real_dtype, transformation, validated
 from radam_optax._tree import abs_sq, full_like, map_leaves, times
 
 
@@ -43,7 +43,7 @@ class FirstMomentState(NamedTuple):
 
 @validated(initial=number("(-inf, inf)"))
 def first_moment(
-    b1: Decay,
+    b1: ScalarOrSchedule,
     *,
     debias: bool = True,
     nesterov: bool = False,
@@ -107,7 +107,7 @@ class SecondMomentState(NamedTuple):
 
 @validated(dtype=real_dtype)
 def second_moment(
-    b2: Decay,
+    b2: ScalarOrSchedule,
     *,
     debias: bool = True,
     initial: Scalar = 0.0,
@@ -134,7 +134,7 @@ def second_moment(
 
 @validated(dtype=real_dtype)
 def yogi_moment(
-    b2: Decay,
+    b2: ScalarOrSchedule,
     *,
     debias: bool = True,
     initial: Scalar = 1e-6,
@@ -191,7 +191,7 @@ class CenteredSecondMomentState(NamedTuple):
 
 @validated(dtype=real_dtype)
 def centered_second_moment(
-    b2: Decay,
+    b2: ScalarOrSchedule,
     *,
     debias: bool = True,
     initial: Scalar = 0.0,
@@ -243,7 +243,7 @@ class BeliefMomentState(NamedTuple):
 
 @validated(dtype=real_dtype, centre=transformation)
 def belief_moment(
-    b2: Decay,
+    b2: ScalarOrSchedule,
     *,
     debias: bool = True,
     eps: Scalar = 1e-16,
@@ -383,7 +383,7 @@ class DebiasState(NamedTuple):
 
 
 @validated()
-def debias(decay: Decay, *, power: Scalar = 1.0) -> optax.GradientTransformation:
+def debias(decay: ScalarOrSchedule, *, power: Scalar = 1.0) -> optax.GradientTransformation:
     """Division by ``(1 - decay^t)^power``, as a link of its own.
 
     It puts the bias correction of a moment somewhere else in the line: after :func:`amsgrad_max`

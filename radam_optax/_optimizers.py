@@ -16,7 +16,7 @@ import optax
 from jax.typing import DTypeLike
 from optax import chain
 
-from radam_optax._checks import Decay, Length, Scalar, Variance, number, one_of, validated
+from radam_optax._checks import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
 from radam_optax._combine import freeze_until, scale_by_adaptive_rate
 from radam_optax._moments import debias, first_moment, second_moment
 from radam_optax._monitor import state_of
@@ -39,7 +39,7 @@ from radam_optax._updates import (
     trace,
 )
 
-LearningRate = Decay | None
+LearningRate = ScalarOrSchedule | None
 Mask = Any | Callable[[optax.Params], Any] | None
 Optimizer = optax.GradientTransformationExtraArgs
 
@@ -96,7 +96,7 @@ def adadelta(
     learning_rate: LearningRate = None,
     rho: Scalar = 0.9,
     eps: Scalar = 1e-6,
-    weight_decay: Decay = 0.0,
+    weight_decay: ScalarOrSchedule = 0.0,
     weight_decay_mask: Mask = None,
 ) -> Optimizer:
     """AdaDelta: RMSProp times the root mean square of its own past steps.
@@ -117,7 +117,7 @@ def adadelta(
 @validated()
 def rmsprop(
     learning_rate: LearningRate,
-    decay: Decay = 0.9,
+    decay: ScalarOrSchedule = 0.9,
     eps: Scalar = 1e-8,
     initial_scale: Scalar = 0.0,
     eps_in_sqrt: bool = True,
@@ -145,7 +145,7 @@ def rmsprop(
 @validated()
 def rmsprop_nesterov(
     learning_rate: LearningRate,
-    decay: Decay = 0.9,
+    decay: ScalarOrSchedule = 0.9,
     momentum: Scalar = 0.9,
     eps: Scalar = 1e-6,
     *,
@@ -187,8 +187,8 @@ def _step_back(phi, v, momentum):
 @validated()
 def adam(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
@@ -210,12 +210,12 @@ def adam(
 @validated()
 def adamw(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
-    weight_decay: Decay = 1e-4,
+    weight_decay: ScalarOrSchedule = 1e-4,
     mask: Mask = None,
     *,
     nesterov: bool = False,
@@ -232,8 +232,8 @@ def adamw(
 @validated()
 def nadam(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
@@ -247,8 +247,8 @@ def nadam(
 @validated()
 def adam_2k(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     steps: int | jax.Array = 2000,
@@ -273,8 +273,8 @@ def adam_2k(
 @validated()
 def adam_eps(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-4,
     *,
     mu_dtype: DTypeLike | None = None,
@@ -300,8 +300,8 @@ def adam_eps(
 @validated(bias_correction=one_of("before_max", "after_max", "none"))
 def amsgrad(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
@@ -325,7 +325,7 @@ def amsgrad(
 @validated()
 def adamnc(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
+    b1: ScalarOrSchedule = 0.9,
     eps: Scalar = 1e-8,
     *,
     mu_dtype: DTypeLike | None = None,
@@ -354,7 +354,7 @@ def _mean_decay(count):
 @validated(b2=number("[0, 1)"))
 def radam(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
+    b1: ScalarOrSchedule = 0.9,
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
@@ -379,12 +379,12 @@ def radam(
 @validated(b2=number("[0, 1)"))
 def radamw(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
+    b1: ScalarOrSchedule = 0.9,
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     threshold: Scalar = 5.0,
-    weight_decay: Decay = 1e-4,
+    weight_decay: ScalarOrSchedule = 1e-4,
     mask: Mask = None,
     *,
     nesterov: bool = False,
@@ -413,8 +413,8 @@ def radamw(
 @validated()
 def adabelief(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-16,
     eps_root: Scalar = 1e-16,
     *,
@@ -432,8 +432,8 @@ def adabelief(
 @validated()
 def yogi(
     learning_rate: LearningRate,
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-3,
     *,
     mu_dtype: DTypeLike | None = None,

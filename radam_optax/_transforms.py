@@ -11,7 +11,7 @@ import optax
 from jax.typing import DTypeLike
 from optax import chain
 
-from radam_optax._checks import Decay, Length, Scalar, Variance, number, one_of, validated
+from radam_optax._checks import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
 from radam_optax._combine import scale_by_adaptive_rate
 from radam_optax._moments import (
     amsgrad_max,
@@ -28,7 +28,7 @@ from radam_optax._rates import inverse_root, scale_by_rectification
 
 @validated()
 def scale_by_rms(
-    decay: Decay = 0.9,
+    decay: ScalarOrSchedule = 0.9,
     eps: Scalar = 1e-8,
     initial_scale: Scalar = 0.0,
     eps_in_sqrt: bool = True,
@@ -64,8 +64,8 @@ def scale_by_adagrad(
 
 @validated()
 def scale_by_adam(
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
@@ -89,8 +89,8 @@ def scale_by_adam(
 
 @validated(bias_correction=one_of("before_max", "after_max", "none"))
 def scale_by_amsgrad(
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
     mu_dtype: DTypeLike | None = None,
@@ -123,7 +123,7 @@ def scale_by_amsgrad(
 
 @validated(b2=number("[0, 1)"))
 def scale_by_radam(
-    b1: Decay = 0.9,
+    b1: ScalarOrSchedule = 0.9,
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
     eps_root: Scalar = 0.0,
@@ -158,8 +158,8 @@ def scale_by_radam(
 
 @validated()
 def scale_by_belief(
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-16,
     eps_root: Scalar = 1e-16,
     *,
@@ -188,8 +188,8 @@ def scale_by_belief(
 
 @validated()
 def scale_by_yogi(
-    b1: Decay = 0.9,
-    b2: Decay = 0.999,
+    b1: ScalarOrSchedule = 0.9,
+    b2: ScalarOrSchedule = 0.999,
     eps: Scalar = 1e-3,
     eps_root: Scalar = 0.0,
     initial_accumulator_value: Scalar = 1e-6,

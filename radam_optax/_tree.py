@@ -57,19 +57,12 @@ def map_leaves(
         if row[0] is None:
             rows.append((None, *row[len(inputs) :]))
             continue
-        arrays = row
         try:
             arrays = tuple(map(_as_array, row))
-            chex.assert_equal_shape(arrays)
+            _check_shapes(arrays)
             rows.append(run(arrays, scalars))
         except _LeafError as error:
-            raise TypeError(f"{_leaf_name(updates, index)}: {error}") from None
-        except AssertionError:
-            other = next(x.shape for x in arrays if x.shape != arrays[0].shape)
-            raise ValueError(
-                f"{_leaf_name(updates, index)} of the updates has shape {arrays[0].shape}, "
-                f"but the optimizer's state, or another tree given with them, has {other}."
-            ) from None
+            raise error.at(_leaf_name(updates, index)) from None
     results = zip(*rows, strict=True) if rows else [()] * (1 + len(states))
     trees = tuple(map(treedef.unflatten, results))
     return trees if states else trees[0]
@@ -135,7 +128,26 @@ def abs_sq(x: jax.Array) -> jax.Array:
 
 
 class _LeafError(Exception):
-    """What is wrong with one leaf, without its path."""
+    """What is wrong with one leaf, without its path; ``kind`` is the error that a user gets."""
+
+    def __init__(self, what: str, kind: type[Exception] = TypeError):
+        super().__init__(what)
+        self.kind = kind
+
+    def at(self, leaf: str) -> Exception:
+        return self.kind(f"{leaf}{self}")
+
+
+def _check_shapes(arrays: tuple[jax.Array, ...]) -> None:
+    try:
+        chex.assert_equal_shape(arrays)
+    except AssertionError:
+        other = next(x.shape for x in arrays if x.shape != arrays[0].shape)
+        raise _LeafError(
+            f" of the updates has shape {arrays[0].shape}, but the optimizer's state, "
+            f"or another tree given with them, has {other}.",
+            ValueError,
+        ) from None
 
 
 @functools.cache
@@ -143,11 +155,11 @@ def _compiled(kernel: Kernel, n_inputs: int, keep_dtype: bool) -> Callable[..., 
     def run(arrays, scalars):
         for x in arrays[:n_inputs]:
             if not jnp.issubdtype(x.dtype, jnp.inexact):
-                raise _LeafError(f"updates must be floating or complex; got dtype {x.dtype}.")
+                raise _LeafError(f": updates must be floating or complex; got dtype {x.dtype}.")
         kinds = [jnp.iscomplexobj(x) for x in arrays]
         if any(kinds) and not kinds[0]:
             other = arrays[kinds.index(True)].dtype
-            raise _LeafError(f"the updates are {arrays[0].dtype}, but its state or parameter is {other}.")
+            raise _LeafError(f": the updates are {arrays[0].dtype}, but its state or parameter is {other}.")
         wide = max((x.dtype for x in arrays), key=lambda dtype: jnp.finfo(dtype).bits)
         real = _arithmetic_dtype(wide, real=True)
         complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
@@ -172,7 +184,7 @@ def _arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:
 
 def _cast(x: jax.Array, dtype: DTypeLike) -> jax.Array:
     if jnp.iscomplexobj(x) and not jnp.issubdtype(dtype, jnp.complexfloating):
-        raise _LeafError(f"a complex value does not fit into dtype {dtype}.")
+        raise _LeafError(f": a complex value does not fit into dtype {dtype}.")
     return x.astype(dtype)
 
 
@@ -181,7 +193,7 @@ def _as_array(x: Any) -> jax.Array:
         return x
     if isinstance(x, int | float | complex):
         return jnp.asarray(x)
-    raise _LeafError(f"the updates and the optimizer's state must hold an array there; got {x!r}.")
+    raise _LeafError(f": the updates and the optimizer's state must hold an array there; got {x!r}.")
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:

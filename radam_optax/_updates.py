@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
 
-from radam_optax._checks import Decay, Scalar, number, scheduled, validated
+from radam_optax._checks import Scalar, ScalarOrSchedule, number, scheduled, validated
 from radam_optax._tree import abs_sq, check_params, full_like, map_leaves, times
 
 
@@ -94,7 +94,7 @@ def _match_past(u, e_x, old, new, eps):
 
 @validated()
 def add_decayed_weights(
-    weight_decay: Decay = 0.0,
+    weight_decay: ScalarOrSchedule = 0.0,
     mask: Any | Callable[[optax.Params], Any] | None = None,
 ) -> optax.GradientTransformation:
     """Adds ``weight_decay * params`` to the updates; before the learning rate, decoupled decay.
@@ -129,7 +129,7 @@ def _add(u, p, weight_decay):
 
 @validated()
 def scale_by_learning_rate(
-    learning_rate: Decay | None,
+    learning_rate: ScalarOrSchedule | None,
 ) -> optax.GradientTransformation:
     """Multiplies by ``-learning_rate``: from a direction of ascent to a step of descent.
 
@@ -148,14 +148,14 @@ def scale_by_learning_rate(
     return optax.GradientTransformation(start, update)
 
 
-def _start(value: Decay, params: optax.Params) -> optax.OptState:
+def _start(value: ScalarOrSchedule, params: optax.Params) -> optax.OptState:
     check_params(params)
     return optax.ScaleByScheduleState(jnp.zeros([], jnp.int32)) if callable(value) else optax.EmptyState()
 
 
-def _now(value: Decay, state: Any) -> Scalar:
+def _now(value: ScalarOrSchedule, state: Any) -> Scalar:
     return scheduled(value, state.count) if callable(value) else value
 
 
-def _next(value: Decay, state: Any) -> optax.OptState:
+def _next(value: ScalarOrSchedule, state: Any) -> optax.OptState:
     return optax.ScaleByScheduleState(optax.safe_increment(state.count)) if callable(value) else state
