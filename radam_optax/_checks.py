@@ -16,7 +16,10 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.typing import ArrayLike, DTypeLike
+
+from radam_optax._call import Call, made_by
 
 Scalar = float | jax.Array  # Arrays have shape ().
 Schedule = Callable[[jax.Array], ArrayLike]  # Of the count of past updates: 0 at the first one.
@@ -185,7 +188,8 @@ DOMAINS: dict[str, Rule] = {
 def validated(**exceptions: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Checks a factory's arguments by their names, :data:`DOMAINS` but for ``exceptions``.
 
-    None passes where it is the default, and as a learning rate (no scaling), as in optax.
+    None passes where it is the default, and as a learning rate (no scaling), as in optax. A
+    transformation that comes out remembers the call, and prints as it.
     """
     rules = DOMAINS | exceptions
 
@@ -203,7 +207,10 @@ def validated(**exceptions: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
             for name, value in bound.arguments.items():
                 if name in rules and not (value is None and name in optional):
                     bound.arguments[name] = rules[name](name, value)
-            return factory(*bound.args, **bound.kwargs)
+            result = factory(*bound.args, **bound.kwargs)
+            if isinstance(result, optax.GradientTransformation):
+                return made_by(Call(checked, bound.arguments), result)  # pyright: ignore[reportReturnType]
+            return result
 
         return checked
 

@@ -107,6 +107,7 @@ def freeze_until(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+@validated()
 def project(projection_fn: Callable[[Any], Any]) -> optax.GradientTransformation:
     """Changes the updates so that the parameters land in a set: ``P(params + updates) - params``.
 
