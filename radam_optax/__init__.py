@@ -4,6 +4,7 @@ One combinator, :func:`scale_by_adaptive_rate`, multiplies a momentum by an adap
 both are chains of links, and every optimizer of the catalogue is one such line.
 """
 
+from radam_optax import presets
 from radam_optax._combine import freeze_until, project, scale_by_adaptive_rate
 from radam_optax._moments import (
     amsgrad_max,
@@ -16,12 +17,7 @@ from radam_optax._moments import (
     yogi_moment,
 )
 from radam_optax._monitor import effective_rate, rectification_stats, step_count
-from radam_optax._numerics import (
-    Rectification,
-    adaptive_rate_variance,
-    bias_correction,
-    rectification,
-)
+from radam_optax._numerics import Rectification, adaptive_rate_variance, bias_correction, rectification
 from radam_optax._optimizers import (
     adabelief,
     adadelta,
@@ -44,11 +40,7 @@ from radam_optax._optimizers import (
     yogi,
 )
 from radam_optax._rates import inverse_root, scale_by_rectification
-from radam_optax._schedules import (
-    inverse_sqrt_decay,
-    untuned_exponential_warmup,
-    untuned_linear_warmup,
-)
+from radam_optax._schedules import inverse_sqrt_decay, untuned_exponential_warmup, untuned_linear_warmup
 from radam_optax._transforms import (
     scale_by_adagrad,
     scale_by_adam,

@@ -90,6 +90,17 @@ def one_of(*options: str) -> Rule:
     return rule
 
 
+def pair(rule: Rule) -> Rule:
+    """Two values, each under ``rule``; becomes a tuple."""
+
+    def both(name: str, value: Any) -> tuple[Any, Any]:
+        if not (isinstance(value, tuple | list) and len(value) == 2):
+            raise TypeError(f"`{name}` must be a pair; got {value!r}.")
+        return rule(f"{name}[0]", value[0]), rule(f"{name}[1]", value[1])
+
+    return both
+
+
 def _dtype_rule(kind: Any, words: str) -> Rule:
     def rule(name: str, value: DTypeLike) -> jnp.dtype:
         try:
@@ -131,6 +142,11 @@ def scheduled(schedule: Schedule, count: jax.Array) -> jax.Array:
     return value
 
 
+def value_at(value: ScalarOrSchedule, count: jax.Array) -> Scalar:
+    """A hyperparameter at ``count``, be it constant or a schedule."""
+    return scheduled(value, count) if callable(value) else value
+
+
 def warn(message: str) -> None:
     """A UserWarning that points at the caller of the package."""
     frame, level = sys._getframe(1), 2
@@ -146,27 +162,41 @@ def _unwrapped(name: str, value: Any) -> Any:
 
 
 _DECAY = schedulable("[0, 1)")
+_FIXED_DECAY = number("[0, 1)")
 _NOT_NEGATIVE = number("[0, inf)")
 _RATE = schedulable("[0, inf)")
 
 DOMAINS: dict[str, Rule] = {
     "learning_rate": _RATE,
+    "lr": _RATE,
     "weight_decay": _RATE,
     "b1": _DECAY,
     "b2": _DECAY,
     "decay": _DECAY,
+    "alpha": _FIXED_DECAY,
+    "beta_1": _FIXED_DECAY,
+    "beta_2": _FIXED_DECAY,
+    "betas": pair(_FIXED_DECAY),
     "momentum": number("[0, 1]"),
     "max_decay": number("(0, 1]"),
     "eps": _NOT_NEGATIVE,
     "eps_root": _NOT_NEGATIVE,
+    "epsilon": _NOT_NEGATIVE,
+    "lr_decay": _NOT_NEGATIVE,
+    "momentum_decay": _NOT_NEGATIVE,
+    "min_lr": _NOT_NEGATIVE,
     "initial": _NOT_NEGATIVE,
     "initial_scale": _NOT_NEGATIVE,
     "initial_accumulator_value": _NOT_NEGATIVE,
     "peak_value": _NOT_NEGATIVE,
     "init_value": _NOT_NEGATIVE,
+    "sma_threshold": number("[4, inf)"),
+    "warmup_proportion": number("[0, 1]"),
+    "dampening": number("(-inf, inf)"),
     "fallback": number("(-inf, inf)"),
     "power": number("(-inf, inf)"),
     "steps": whole_number,
+    "total_steps": whole_number,
     "variance": one_of("first_order", "exact"),
     "length": one_of("centre_of_mass", "variance"),
     "dtype": inexact_dtype,
@@ -179,8 +209,10 @@ DOMAINS: dict[str, Rule] = {
     "bias_correction_nu": flag,
     "centered": flag,
     "debias": flag,
+    "decoupled_weight_decay": flag,
     "degenerated_to_sgd": flag,
     "eps_in_sqrt": flag,
+    "maximize": flag,
     "nesterov": flag,
 }
 
@@ -188,14 +220,17 @@ DOMAINS: dict[str, Rule] = {
 def validated(**exceptions: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Checks a factory's arguments by their names, :data:`DOMAINS` but for ``exceptions``.
 
-    None passes where it is the default, and as a learning rate (no scaling), as in optax. A
-    transformation that comes out remembers the call, and prints as it.
+    None passes where it is the default, and as a learning rate without one (no scaling, as in optax).
+    A transformation that comes out remembers the call, and prints as it.
     """
     rules = DOMAINS | exceptions
 
     def decorate(factory: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(factory)
-        optional = {n for n, p in signature.parameters.items() if p.default is None} | {"learning_rate"}
+        defaults = {n: p.default for n, p in signature.parameters.items()}
+        optional = {n for n, default in defaults.items() if default is None}
+        if defaults.get("learning_rate") is inspect.Parameter.empty:
+            optional.add("learning_rate")
 
         @functools.wraps(factory)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -29,7 +29,17 @@ import optax
 from jax.typing import DTypeLike
 
 from radam_optax import _decay
-from radam_optax._checks import Scalar, ScalarOrSchedule, number, real_dtype, transformation, validated
+from radam_optax._checks import (
+    Scalar,
+    ScalarOrSchedule,
+    Schedule,
+    flag,
+    number,
+    real_dtype,
+    transformation,
+    validated,
+    value_at,
+)
 from radam_optax._tree import abs_sq, full_like, map_leaves, times
 
 
@@ -41,12 +51,12 @@ class FirstMomentState(NamedTuple):
     mu: optax.Updates  # shapes of the parameters.
 
 
-@validated(initial=number("(-inf, inf)"))
+@validated(initial=number("(-inf, inf)"), nesterov=lambda n, v: v if callable(v) else flag(n, v))
 def first_moment(
     b1: ScalarOrSchedule,
     *,
     debias: bool = True,
-    nesterov: bool = False,
+    nesterov: bool | Schedule = False,
     initial: Scalar = 0.0,
     dtype: DTypeLike | None = None,
 ) -> optax.GradientTransformation:
@@ -61,24 +71,28 @@ def first_moment(
     Args:
       b1: decay, see the head of this module.
       debias: as there.
-      nesterov: look one step ahead, as NAdam does.
+      nesterov: look one step ahead, as NAdam does. A schedule takes the place of b1 in ``out``, while b1
+        makes the average: the NAdam of PyTorch and Keras.
       initial: what ``mu`` starts from, in gradient units.
       dtype: dtype of ``mu``, as there.
 
     Source: Kingma & Ba (2015), Algorithm 1; Dozat (2016), Algorithm 2.
     """
 
+    seen = nesterov if callable(nesterov) else b1
+
     def init(params: optax.Params) -> FirstMomentState:
-        return FirstMomentState(*_decay.start(b1), full_like(params, initial, dtype))
+        return FirstMomentState(*_decay.start(seen), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
         del params
-        clock, weights = _decay.tick(b1, state.count, state.elapsed)
+        clock, weights = _decay.tick(seen, state.count, state.elapsed)
+        old = value_at(b1, state.count) if callable(nesterov) else weights.old
         share = (lambda w: 1 / w.total) if debias else (lambda w: 1.0)
-        scalars = (weights.old, weights.new, share(weights))
+        scalars = (old, 1 - old, share(weights))
         kernel = _average
         if nesterov:
-            _, ahead = _decay.tick(b1, *clock)
+            _, ahead = _decay.tick(seen, *clock)
             scalars += (ahead.old * share(ahead), weights.new * share(weights))
             kernel = _average_ahead
         updates, mu = map_leaves(kernel, (updates,), (state.mu,), scalars)

@@ -324,7 +324,7 @@ def radam_skipping(gradient, theta, steps, *, alpha, b1, b2, eps):
         yield theta
 
 
-def radam_of_the_authors(gradient, p, steps, *, lr, b1, b2, eps, degenerated_to_sgd):
+def radam_of_the_authors(gradient, p, steps, *, lr, b1, b2, eps, degenerated_to_sgd, weight_decay=0.0):
     """github.com/LiyuanLucasLiu/RAdam, radam.py: eps beside the uncorrected root; it may skip."""
     exp_avg = exp_avg_sq = 0
     for step in range(1, steps + 1):
@@ -333,11 +333,40 @@ def radam_of_the_authors(gradient, p, steps, *, lr, b1, b2, eps, degenerated_to_
         exp_avg = exp_avg * b1 + (1 - b1) * grad
         n_sma, r = length_and_rectifier(b2, step)
         if n_sma >= 5:
+            p = p - weight_decay * lr * p
             step_size = np.sqrt(1 - b2**step) * r / (1 - b1**step)
             p = p - step_size * lr * exp_avg / (np.sqrt(exp_avg_sq) + eps)
         elif degenerated_to_sgd:
+            p = p - weight_decay * lr * p
             p = p - lr / (1 - b1**step) * exp_avg
         yield p
+
+
+def radam_of_tensorflow_addons(
+    gradient, var, steps, *, learning_rate, beta_1, beta_2, epsilon, weight_decay, amsgrad, sma_threshold,
+    total_steps, warmup_proportion, min_lr,
+):  # fmt: skip
+    """tensorflow_addons/optimizers/rectified_adam.py: eps beside the corrected root; warmup and decay."""
+    m = v = vhat = 0
+    for step in range(1, steps + 1):
+        grad = gradient(step, var)
+        lr = learning_rate
+        if total_steps:
+            warmup_steps = total_steps * warmup_proportion
+            decay_steps = max(total_steps - warmup_steps, 1)
+            if step <= warmup_steps:
+                lr = learning_rate * step / warmup_steps
+            else:
+                lr = lr + (min_lr - lr) / decay_steps * min(step - warmup_steps, decay_steps)
+        m = beta_1 * m + (1 - beta_1) * grad
+        v = beta_2 * v + (1 - beta_2) * grad**2
+        vhat = np.maximum(vhat, v)
+        m_corr = m / (1 - beta_1**step)
+        v_corr = np.sqrt((vhat if amsgrad else v) / (1 - beta_2**step))
+        sma, r = length_and_rectifier(beta_2, step)
+        direction = r * m_corr / (v_corr + epsilon) if sma >= sma_threshold else m_corr
+        var = var - lr * (direction + weight_decay * var)
+        yield var
 
 
 def radam_with_amsgrad(gradient, theta, steps, *, alpha, b1, b2, eps):

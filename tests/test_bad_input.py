@@ -17,19 +17,35 @@ import radam_optax as rx
 from radam_optax._checks import DOMAINS
 from tests.recipes import RECIPES, build
 
-PUBLIC = {name: f for name, f in vars(rx).items() if inspect.isfunction(f)}
+PRESETS = {
+    name: f for name, f in vars(rx.presets).items() if getattr(f, "__module__", "") == rx.presets.__name__
+}
+PUBLIC = {
+    name: f for name, f in (vars(rx) | PRESETS).items() if inspect.isfunction(f) and not name.startswith("_")
+}
 
 INTERVALS = {
     "learning_rate": "[0, inf)",
+    "lr": "[0, inf)",
+    "min_lr": "[0, inf)",
+    "lr_decay": "[0, inf)",
+    "momentum_decay": "[0, inf)",
     "weight_decay": "[0, inf)",
     "b1": "[0, 1)",
     "b2": "[0, 1)",
     "decay": "[0, 1)",
+    "alpha": "[0, 1)",
+    "beta_1": "[0, 1)",
+    "beta_2": "[0, 1)",
     "rho": "[0, 1)",
     "momentum": "[0, 1]",
     "max_decay": "(0, 1]",
     "eps": "[0, inf)",
     "eps_root": "[0, inf)",
+    "epsilon": "[0, inf)",
+    "dampening": "(-inf, inf)",
+    "sma_threshold": "[4, inf)",
+    "warmup_proportion": "[0, 1]",
     "initial": "[0, inf)",
     "initial_scale": "[0, inf)",
     "initial_accumulator_value": "[0, inf)",
@@ -44,8 +60,9 @@ EXCEPTIONS = {
     ("amsgrad_max", "decay"): "(0, 1]",
     ("first_moment", "initial"): "(-inf, inf)",
 }
-SCHEDULABLE = ("learning_rate", "weight_decay", "b1", "b2", "decay")
+SCHEDULABLE = ("learning_rate", "lr", "weight_decay", "b1", "b2", "decay")
 NOT_SCHEDULABLE = {
+    ("official_radam", "weight_decay"),
     ("amsgrad_max", "decay"),
     ("radam", "b2"),
     ("radamw", "b2"),
@@ -68,7 +85,8 @@ WORDS = {
     },
 }
 DTYPES = ("dtype", "mu_dtype", "nu_dtype", "accumulator_dtype")
-STEPS = ("adam_2k", "freeze_until")
+STEPS = {"adam_2k": "steps", "freeze_until": "steps", "tfa_radam": "total_steps"}
+PAIRS = [name for name, f in PRESETS.items() if "betas" in inspect.signature(f).parameters]
 
 # Functions of arrays: any shape is welcome.
 ARRAYS = {("rectification", "b2"), ("bias_correction", "decay"), ("adaptive_rate_variance", "rho")}
@@ -105,6 +123,8 @@ def call(name, **arguments):
     parameters = inspect.signature(PUBLIC[name]).parameters.values()
     required = {p.name: REQUIRED[p.name] for p in parameters if p.default is p.empty}
     exact = {"variance": "exact"} if "threshold" in arguments else {}
+    if name == "torch_sgd" and "nesterov" in arguments:
+        required["momentum"] = 0.9
     return PUBLIC[name](**(required | exact | arguments))
 
 
@@ -141,7 +161,8 @@ def inside(argument):
 
 
 def optional(name, argument):
-    return argument == "learning_rate" or inspect.signature(PUBLIC[name]).parameters[argument].default is None
+    default = inspect.signature(PUBLIC[name]).parameters[argument].default
+    return default is None or (argument == "learning_rate" and default is inspect.Parameter.empty)
 
 
 by_name = {"ids": lambda value: value if isinstance(value, str) else None}
@@ -154,10 +175,11 @@ def test_every_argument_is_checked_or_known_to_be_free():
         *("updates", "gradients", "params", "state", "mask", "weight_decay_mask", "count"),
         *("rate", "inner", "centre", "projection_fn"),
     }
-    known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *((name, "steps") for name in STEPS)}
+    pairs = {(name, "betas") for name in PAIRS}
+    known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *STEPS.items(), *pairs}
     unknown = [a for a in ARGUMENTS if a not in known and a[1] not in free and a[1] not in DTYPES]
     assert not unknown
-    checked = {"steps", *(a for _, a in (*NUMBERS, *FLAGS, *WORDS)), *DTYPES}
+    checked = {"steps", "total_steps", "betas", *(a for _, a in (*NUMBERS, *FLAGS, *WORDS)), *DTYPES}
     assert checked - {"method", "rho", "threshold"} == DOMAINS.keys()
 
 
@@ -277,31 +299,58 @@ def test_words_that_are_no_option_are_refused(name, argument, value):
         call(name, **{argument: option})
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_steps_are_whole_numbers(name):
+every_step_count = pytest.mark.parametrize(("name", "argument"), STEPS.items())
+
+
+@every_step_count
+def test_steps_are_whole_numbers(name, argument):
     for value in (3.0, "3", True, None, math.nan):
-        with raises(TypeError, f"`steps` must be a whole number; got {value!r}."):
-            call(name, steps=value)
+        with raises(TypeError, f"`{argument}` must be a whole number; got {value!r}."):
+            call(name, **{argument: value})
     for value in (-1, np.int64(-1), 2**31):
-        with raises(ValueError, f"`steps` must be in [0, 2**31); got {value}."):
-            call(name, steps=value)
+        with raises(ValueError, f"`{argument}` must be in [0, 2**31); got {value}."):
+            call(name, **{argument: value})
     for value in (0, 2000, np.int32(3), jnp.asarray(3)):
-        call(name, steps=value)
-    jax.make_jaxpr(lambda n: (call(name, steps=n), n)[1])(3)
+        call(name, **{argument: value})
+    jax.make_jaxpr(lambda n: (call(name, **{argument: n}), n)[1])(3)
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_steps_may_be_a_numpy_array_of_shape_0(name):
-    call(name, steps=np.asarray(3))
-    with pytest.raises(ValueError, match=r"`steps` must be in .*; got -3\."):
-        call(name, steps=np.asarray(-3))
+@every_step_count
+def test_steps_may_be_a_numpy_array_of_shape_0(name, argument):
+    call(name, **{argument: np.asarray(3)})
+    with pytest.raises(ValueError, match=rf"`{argument}` must be in .*; got -3\."):
+        call(name, **{argument: np.asarray(-3)})
 
 
-@pytest.mark.parametrize("name", STEPS)
+@every_step_count
 @pytest.mark.parametrize("array", [np.ones(3, int), jnp.ones(3, int)], ids=["numpy", "jax"])
-def test_steps_are_a_scalar(name, array):
-    with pytest.raises((TypeError, ValueError), match=r"`steps` must be a .*\(3,\)"):
-        call(name, steps=array)
+def test_steps_are_a_scalar(name, argument, array):
+    with pytest.raises((TypeError, ValueError), match=rf"`{argument}` must be a .*\(3,\)"):
+        call(name, **{argument: array})
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_betas_are_a_pair_of_decays(name):
+    for value in (0.9, None, (0.9,), (0.9, 0.99, 0.999), "ab", {0.9, 0.99}):
+        with raises(TypeError, f"`betas` must be a pair; got {value!r}."):
+            call(name, betas=value)
+    for value, index, message in (
+        ((1.0, 0.9), 0, "must be in [0, 1); got 1.0."),
+        ((0.9, -0.1), 1, "must be in [0, 1); got -0.1."),
+    ):
+        with raises(ValueError, f"`betas[{index}]` {message}"):
+            call(name, betas=value)
+    with raises(TypeError, "`betas[1]` must be a number; got '0.9'."):
+        call(name, betas=(0.9, "0.9"))
+    call(name, betas=[np.float32(0.9), jnp.asarray(0.99)])
+
+
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.9, "dampening": 0.1}], ids=str)
+def test_nesterov_without_momentum_or_with_dampening_is_refused_as_in_pytorch(settings):
+    momentum, dampening = settings.get("momentum", 0.0), settings.get("dampening", 0.0)
+    message = "`nesterov` needs a `momentum` and no `dampening`; got {!r} and {!r}."
+    with raises(ValueError, message.format(momentum, dampening)):
+        rx.presets.torch_sgd(nesterov=True, **settings)
 
 
 DTYPE_ARGUMENTS = [a for a in ARGUMENTS if a[1] in DTYPES]
@@ -397,7 +446,7 @@ def test_any_rho_has_a_variance(rho):
 def test_calls_that_do_not_fit_name_the_argument(name):
     with pytest.raises(TypeError, match="unexpected keyword argument 'beta1'"):
         PUBLIC[name](0.1, beta1=0.9)
-    if name != "adadelta":
+    if inspect.signature(PUBLIC[name]).parameters["learning_rate"].default is inspect.Parameter.empty:
         with pytest.raises(TypeError, match=r"missing .* required .*argument: 'learning_rate'"):
             PUBLIC[name]()
     with raises(ValueError, "`learning_rate` must be in [0, inf); got -1."):
