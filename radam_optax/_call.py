@@ -17,9 +17,13 @@ class Call(NamedTuple):
     def name(self) -> str:
         return self.factory.__name__
 
+    def defaults(self) -> dict[str, Any]:
+        """By argument; ``inspect.Parameter.empty`` where there is none."""
+        return {n: p.default for n, p in inspect.signature(self.factory).parameters.items()}
+
     def __str__(self) -> str:
         """As it would be written: what differs from the defaults, by keyword."""
-        defaults = {n: p.default for n, p in inspect.signature(self.factory).parameters.items()}
+        defaults = self.defaults()
         given = {n: a for n, a in self.arguments.items() if repr(a) != repr(defaults[n])}
         return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 

@@ -190,7 +190,9 @@ def _average_of_squares(g, nu, old, new, share):
 
 def _additive_average_of_squares(g, nu, old, new, share):
     del old
-    nu = nu - new * jnp.sign(nu - abs_sq(g)) * abs_sq(g)
+    square = abs_sq(g)
+    change = jnp.where(nu == square, 0, jnp.sign(nu - square) * square)  # Both may be infinite.
+    nu = nu - new * change
     return nu * share, nu
 
 
@@ -243,7 +245,9 @@ def centered_second_moment(
 def _variance(g, mu, nu, old, new, share):
     mu = times(mu, old) + times(g, new)
     nu = old * nu + new * abs_sq(g)
-    return jnp.maximum(nu * share - abs_sq(times(mu, share)), 0), mu, nu
+    # Kept finite: where both overflow, their difference would be NaN.
+    mean_sq = jnp.minimum(abs_sq(times(mu, share)), jnp.finfo(nu.dtype).max)
+    return jnp.maximum(nu * share - mean_sq, 0), mu, nu
 
 
 class BeliefMomentState(NamedTuple):

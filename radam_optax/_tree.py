@@ -110,7 +110,7 @@ def check_params(params: Any) -> None:
         dtype = jnp.result_type(p)
         if not jnp.issubdtype(dtype, jnp.inexact):
             raise TypeError(
-                f"Parameter {_name(path)!r} must be floating or complex; got dtype {dtype}. "
+                f"Parameter {name_of(path)!r} must be floating or complex; got dtype {dtype}. "
                 "Leave it out of the optimizer with optax.masked or optax.partition."
             )
 
@@ -219,15 +219,16 @@ def _flatten_like(updates: Any, treedef: Any, tree: Any) -> list[Any]:
 
 def _shapes(tree: Any) -> dict[str, str]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {_name(path): f"an array of shape {jnp.shape(leaf)}" for path, leaf in leaves}
+    return {name_of(path): f"an array of shape {jnp.shape(leaf)}" for path, leaf in leaves}
 
 
 def _leaf_name(tree: Any, index: int) -> str:
-    path = _name(jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)[index][0])
+    path = name_of(jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)[index][0])
     return f"Leaf {path!r}" if path else "The array"
 
 
-def _name(path: Any) -> str:
+def name_of(path: Any) -> str:
+    """The path of a leaf as it stands in messages."""
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 

@@ -1,0 +1,263 @@
+"""PyTorch's side of a move: whose state_dict it is, what it calls things, tensors from and to arrays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from radam_optax import presets
+from radam_optax._call import Call, call_of
+
+ROLES = {
+    "exp_avg": "mu",
+    "grad_avg": "mu",
+    "exp_avg_sq": "nu",
+    "square_avg": "nu",
+    "max_exp_avg_sq": "nu_max",
+    "sum": "sum_of_squares",
+    "momentum_buffer": "trace",
+}
+
+_ADAM = {"step", "exp_avg", "exp_avg_sq"}
+KEYS = {
+    "torch_sgd": {"momentum_buffer"},
+    "torch_adagrad": {"step", "sum"},
+    "torch_rmsprop": {"step", "square_avg", "grad_avg", "momentum_buffer"},
+    "torch_adam": _ADAM | {"max_exp_avg_sq"},
+    "torch_nadam": _ADAM | {"mu_product"},
+    "torch_radam": _ADAM,
+    "official_radam": _ADAM,
+}
+_LABELS = {
+    "torch_sgd": "PyTorch's SGD",
+    "torch_adagrad": "PyTorch's Adagrad",
+    "torch_rmsprop": "PyTorch's RMSprop",
+    "torch_adam": "PyTorch's Adam or AdamW",
+    "torch_nadam": "PyTorch's NAdam",
+    "torch_radam": "PyTorch's RAdam",
+    "official_radam": "the RAdam of its authors (first updates skipped, weight decay decoupled)",
+}
+
+
+class Continued(NamedTuple):
+    """The algorithm that an optimizer continues, with PyTorch's names of its hyperparameters."""
+
+    kind: str  # One of KEYS.
+    settings: Mapping[str, Any]
+
+
+def continued(optimizer: optax.GradientTransformation) -> Continued:
+    """Raises ValueError if the optimizer is not known, or PyTorch has no equal of it."""
+    call = call_of(optimizer)
+    if call is None:
+        raise ValueError(
+            "`optimizer` must be made by one function of radam_optax, such as presets.torch_adam(...). Move "
+            "its state on its own, and compose it with others afterwards."
+        )
+    settings = dict(call.arguments)
+    if call.name in KEYS:
+        return Continued(call.name, settings)
+    if call.name == "torch_adamw":
+        return Continued("torch_adam", settings | {"decoupled_weight_decay": True})
+    equal, nearest = _EQUALS.get(call.name, (_nothing, "one of presets"))
+    if (found := equal(settings)) is None:
+        raise ValueError(f"No optimizer of PyTorch computes what {call} does; use {nearest} instead.")
+    defaults = Call(getattr(presets, found[0]), {}).defaults()
+    return Continued(found[0], defaults | found[1] | {"lr": settings["learning_rate"]})
+
+
+def _nothing(a: Mapping[str, Any]) -> None:
+    del a
+
+
+def _adam(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    if a["nesterov"] or not a.get("bias_correction", True) or a["eps_root"] != 0 or a.get("mask") is not None:
+        return None
+    decay = {"weight_decay": a["weight_decay"], "decoupled_weight_decay": True} if "weight_decay" in a else {}
+    return "torch_adam", {"betas": (a["b1"], a["b2"]), "eps": a["eps"]} | decay
+
+
+def _amsgrad(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    if a["bias_correction"] != "after_max" or a["eps_root"] != 0 or a["max_decay"] != 1:
+        return None
+    if not (a["bias_correction_mu"] and a["bias_correction_nu"]):
+        return None
+    return "torch_adam", {"betas": (a["b1"], a["b2"]), "eps": a["eps"], "amsgrad": True}
+
+
+def _rmsprop(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    inside = a["eps_in_sqrt"] and a["eps"] != 0
+    if inside or a["bias_correction"] or a["initial_scale"] != 0 or a["momentum"] is not None:
+        return None
+    return "torch_rmsprop", {"alpha": a["decay"], "eps": a["eps"], "centered": a["centered"]}
+
+
+def _sgd(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "torch_sgd", {"momentum": a["momentum"] or 0.0, "nesterov": a.get("nesterov", False)}
+
+
+_EQUALS = {
+    "sgd": (_sgd, "presets.torch_sgd"),
+    "momentum": (_sgd, "presets.torch_sgd"),
+    "adam": (_adam, "presets.torch_adam"),
+    "adamw": (_adam, "presets.torch_adamw, with optax.partition for a mask"),
+    "amsgrad": (_amsgrad, "presets.torch_adam(amsgrad=True), or bias_correction='after_max'"),
+    "rmsprop": (_rmsprop, "presets.torch_rmsprop, or eps_in_sqrt=False without momentum"),
+    "adagrad": (_nothing, "presets.torch_adagrad, which has eps outside the root"),
+    "nadam": (_nothing, "presets.torch_nadam, whose momentum rises"),
+    "radam": (
+        _nothing,
+        "presets.torch_radam or presets.official_radam, which have eps at the uncorrected root",
+    ),
+    "radamw": (
+        _nothing,
+        "presets.torch_radam or presets.official_radam, which have eps at the uncorrected root",
+    ),
+}
+
+
+def kind_of(settings: Mapping[str, Any]) -> str:
+    """Whose param_group it is, by its keys."""
+    for key, kind in {
+        "buffer": "official_radam",
+        "momentum_decay": "torch_nadam",
+        "lr_decay": "torch_adagrad",
+        "alpha": "torch_rmsprop",
+        "dampening": "torch_sgd",
+        "amsgrad": "torch_adam",
+    }.items():
+        if key in settings:
+            return kind
+    if {"betas", "decoupled_weight_decay"} <= settings.keys():
+        return "torch_radam"
+    raise ValueError(
+        f"The param_group with {sorted(settings)} is not of an optimizer that can be moved: torch.optim's "
+        "SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, RAdam, or the RAdam of its authors."
+    )
+
+
+def check_settings(index: int, group: Mapping[str, Any], ours: Continued, optimizer: Any) -> None:
+    """Raises ValueError if the optimizer would not do what PyTorch's has done with this param_group."""
+    kind = kind_of(group)
+    factory = getattr(presets, kind)
+    defaults = Call(factory, {}).defaults()
+    theirs = {
+        name: type(default)(plain(name, group.get(name, default))) for name, default in defaults.items()
+    }
+    if kind == "official_radam":
+        theirs["degenerated_to_sgd"] = ours.settings.get("degenerated_to_sgd", False)  # It is not kept.
+    go_on = f"To go on as before use presets.{Call(factory, theirs)}."
+    if kind != ours.kind:
+        raise ValueError(
+            f"The state_dict is that of {_LABELS[kind]}, but the optimizer is {optimizer!r}. {go_on}"
+        )
+    if kind == "torch_adam" and "decoupled_weight_decay" not in group and theirs["weight_decay"] != 0:
+        raise ValueError(
+            f"param_groups[{index}], of an older PyTorch, does not say whether its weight decay is decoupled "
+            "(AdamW) or not (Adam). Set its 'decoupled_weight_decay' to True or False."
+        )
+    for name, value in ours.settings.items():
+        if name == "lr" or _equal(theirs[name], value):
+            continue
+        if name == "decoupled_weight_decay" and theirs["weight_decay"] == 0:
+            continue
+        raise ValueError(
+            f"param_groups[{index}] has {name}={theirs[name]!r}, but the optimizer, {optimizer!r}, has "
+            f"{value!r}. {go_on}"
+        )
+
+
+def _equal(theirs: Any, ours: Any) -> bool:
+    """A JAX array is compared in its own precision."""
+    if isinstance(ours, tuple):
+        return len(theirs) == len(ours) and all(map(_equal, theirs, ours))
+    return bool(np.asarray(theirs, ours.dtype) == ours) if isinstance(ours, jax.Array) else theirs == ours
+
+
+def plain(name: str, value: Any) -> Any:
+    """A hyperparameter as Python's number, from a tensor or an array."""
+    if callable(value):
+        raise ValueError(f"`{name}` is a schedule, for which PyTorch has a number: {value!r}.")
+    if isinstance(value, tuple | list):
+        return tuple(plain(name, v) for v in value)
+    return value.item() if hasattr(value, "item") else value
+
+
+class Target(NamedTuple):
+    """A leaf of the parameters, and where it is in PyTorch."""
+
+    path: str
+    shape: tuple[int, ...]
+    name: str
+    axes: Sequence[int] | None
+
+
+def targets(params: Any, names: Any) -> list[Target]:
+    """Raises ValueError if two leaves have one name, or an order of axes is none."""
+    found: dict[str, Target] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if path and getattr(path[-1], "name", None) == "value":
+            path = path[:-1]  # Of the variables of Flax NNX.
+        text, shape = jax.tree_util.keystr(path, simple=True, separator="."), np.shape(leaf)
+        name, axes = names(text, shape)
+        if name in found:
+            raise ValueError(f"`names` gives {name!r} to both {found[name].path!r} and {text!r}.")
+        if axes is not None and sorted(axes) != list(range(len(shape))):
+            raise ValueError(f"`names` gives {text!r} of shape {shape} the axes {tuple(axes)}.")
+        found[name] = Target(text, shape, name, axes)
+    return list(found.values())
+
+
+def check_complete(ours: set[str], theirs: set[str], *, extra: bool = True) -> None:
+    """Raises ValueError if one side has parameters that the other lacks."""
+    missing, surplus = sorted(ours - theirs), sorted(theirs - ours) if extra else []
+    if missing or surplus:
+        raise ValueError(
+            f"The parameters do not match PyTorch's. Missing there: {missing or 'none'}; missing here: "
+            f"{surplus or 'none'}. See `names` and `order`."
+        )
+
+
+def take(tensor: Any, target: Target, what: str) -> np.ndarray:
+    """A tensor in the layout of the leaf."""
+    array = to_array(tensor)
+    shape = array.shape
+    if target.axes is not None and len(target.axes) == array.ndim:
+        array = np.transpose(array, target.axes)
+    if array.shape != target.shape:
+        layout = "" if target.axes is None else f" (axes {tuple(target.axes)})"
+        raise ValueError(
+            f"{what} of {target.name!r} has shape {shape}{layout}, but the parameter {target.path!r} has "
+            f"{target.shape}."
+        )
+    return array
+
+
+def give(leaf: Any, target: Target) -> Any:
+    """A leaf as a tensor in PyTorch's layout."""
+    array = np.asarray(leaf)
+    return to_tensor(array if target.axes is None else np.transpose(array, np.argsort(target.axes)))
+
+
+def to_array(tensor: Any) -> np.ndarray:
+    """A NumPy array from a tensor on any device; bfloat16 goes through float32, which holds it."""
+    if not hasattr(tensor, "detach"):
+        return np.asarray(tensor)
+    tensor = tensor.detach().cpu()
+    if str(tensor.dtype) == "torch.bfloat16":
+        return tensor.float().numpy().astype(jnp.bfloat16)
+    return tensor.numpy()
+
+
+def to_tensor(array: np.ndarray) -> Any:
+    """A tensor that shares nothing with the array."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("This needs PyTorch: pip install 'radam-optax[parity]'.") from None
+    if array.dtype == jnp.bfloat16:
+        return torch.tensor(array.astype("float32")).bfloat16()
+    return torch.tensor(np.ascontiguousarray(array).reshape(array.shape))

@@ -1,0 +1,338 @@
+"""State that moves: parameters and optimizer state from and to PyTorch and optax, in the middle of a run.
+
+The step after a move is the step that would have come without it. What would silently change its
+meaning is refused, with what differs and how to go on; to change a hyperparameter on purpose, move
+with equal ones, then hand the state to the changed optimizer. The learning rate may differ freely:
+schedules are moved by the number of updates.
+
+Shared arguments:
+
+``optimizer``
+    The one to go on with (``from_...``), or the one that made the state (``to_...``). For PyTorch it
+    must be made by one function of this package: one of :mod:`.presets`, or one of the catalogue that
+    computes the same. Put it into an :func:`optax.chain` with others afterwards.
+``names``
+    Maps a leaf of the parameters to PyTorch's: a function of its path, joined by dots, and its shape,
+    that returns the name in PyTorch and the permutation of axes, as in ``numpy.transpose``, that makes
+    the leaf out of PyTorch's tensor (None: as it is). :func:`same_names`, :func:`flax_names`, or yours.
+``order``
+    The names of the parameters that PyTorch's optimizer holds, in its order:
+    ``[name for name, _ in module.named_parameters()]``. A state_dict whose optimizer was given
+    ``named_parameters()`` holds them itself.
+``count``
+    The number of updates so far, for states that do not hold it: those of SGD and AdaGrad.
+
+PyTorch is imported only to make tensors or to read its files.
+"""
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from radam_optax import _statistics, _torch
+from radam_optax._checks import value_at
+from radam_optax._moments import DebiasState
+from radam_optax._statistics import Statistics, cast_like
+
+Names = Callable[[str, tuple[int, ...]], tuple[str, Sequence[int] | None]]
+Torch = Mapping[str, Any]
+
+
+def same_names(path: str, shape: tuple[int, ...]) -> tuple[str, None]:
+    """For parameters that are called as in PyTorch and have its shapes: ``{"0": {"weight": ...}}``."""
+    del shape
+    return path, None
+
+
+def flax_names(path: str, shape: tuple[int, ...]) -> tuple[str, Sequence[int] | None]:
+    """For Flax modules, NNX or linen, whose attributes are called as in the PyTorch module.
+
+    ``kernel``, ``scale`` and ``embedding`` are PyTorch's ``weight``. A kernel has its input and output
+    axes last, PyTorch's weight has them first and the other way round, for dense layers and for
+    convolutions alike. (Transposed convolutions and attention are laid out differently in the two.)
+    """
+    *module, kind = path.split(".")
+    axes = None
+    if kind == "kernel":
+        last = len(shape) - 1
+        axes = (*range(2, last + 1), 1, 0)
+    weight = "weight" if kind in ("kernel", "scale", "embedding") else kind
+    return ".".join([*module, weight]), axes
+
+
+def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_names) -> Any:
+    """The parameters of a module's ``state_dict()``, as a tree like ``params``.
+
+    Raises:
+      ValueError: a parameter is missing there, or has another shape. Extra entries (buffers) pass.
+      TypeError: its dtype would lose digits in that of ``params``.
+    """
+    targets = _torch.targets(params, names)
+    _torch.check_complete({target.name for target in targets}, set(state_dict), extra=False)
+    leaves, treedef = jax.tree.flatten(params)
+    return treedef.unflatten(
+        [
+            cast_like(
+                f"The parameter {t.path!r}", jnp.asarray(old), _torch.take(state_dict[t.name], t, "The value")
+            )
+            for t, old in zip(targets, leaves, strict=True)
+        ]
+    )
+
+
+def params_to_torch(params: Any, *, names: Names = same_names) -> dict[str, Any]:
+    """A ``state_dict`` of tensors for ``module.load_state_dict(..., strict=False)``."""
+    return {
+        target.name: _torch.give(leaf, target)
+        for target, leaf in zip(_torch.targets(params, names), jax.tree.leaves(params), strict=True)
+    }
+
+
+def from_torch(
+    state_dict: Torch,
+    params: Any,
+    optimizer: optax.GradientTransformation,
+    *,
+    names: Names = same_names,
+    order: Sequence[str] | None = None,
+    group: int | None = None,
+    count: int | None = None,
+) -> optax.OptState:
+    """The state of ``optimizer`` that goes on where PyTorch's optimizer stopped.
+
+    Args:
+      state_dict: that of ``torch.optim`` SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, RAdam, or of the
+        RAdam of its authors.
+      params: the parameters; their values do not matter.
+      group: the number of the ``param_groups`` that ``params`` belong to; None: all groups, which then
+        must have the same hyperparameters.
+
+    Raises:
+      ValueError: the state_dict is that of another algorithm, has other hyperparameters than
+        ``optimizer``, or other parameters than ``params``.
+      TypeError: its dtypes would lose digits, or parameters are complex (there PyTorch's second moment
+        is that of two real numbers).
+    """
+    ours = _torch.continued(optimizer)
+    entries = _entries(state_dict, group, order, ours, optimizer)
+    targets = _torch.targets(params, names)
+    _torch.check_complete({target.name for target in targets}, set(entries))
+    if not any(entries.values()):
+        return optimizer.init(params)  # PyTorch has not made an update yet.
+    keys = {frozenset(entry) for entry in entries.values()}
+    if len(keys) > 1:
+        listed = "; ".join(f"{name!r}: {sorted(entry)}" for name, entry in entries.items())
+        raise ValueError(
+            f"Some parameters have not been updated so far, and cannot be moved with the rest. {listed}."
+        )
+    keys = keys.pop()
+    if unknown := keys - {*_torch.ROLES, *_CLOCKS}:
+        raise ValueError(f"The state_dict holds statistics that are not known: {sorted(unknown)}.")
+    clocks = {key: {float(entry[key]) for entry in entries.values()} for key in keys & _CLOCKS}
+    for key, values in clocks.items():
+        if len(values) > 1:
+            raise ValueError(
+                f"The parameters differ in their `{key}`: {sorted(values)}. Move them apart, by `group`."
+            )
+    structure = jax.tree.structure(params)
+    trees = {
+        role: structure.unflatten([_torch.take(entries[t.name][key], t, f"`{key}`") for t in targets])
+        for key, role in _torch.ROLES.items()
+        if key in keys
+    }
+    if any(map(np.iscomplexobj, jax.tree.leaves(trees))):
+        raise TypeError("Complex parameters cannot be moved: PyTorch keeps the squares of their two parts.")
+    steps = _whole(*clocks["step"]) if "step" in clocks else count
+    elapsed = -math.log(*clocks["mu_product"]) if "mu_product" in clocks else None
+    return _statistics.write(Statistics(trees, steps, elapsed), params, optimizer)
+
+
+def to_torch(
+    state: optax.OptState,
+    params: Any,
+    optimizer: optax.GradientTransformation,
+    *,
+    names: Names = same_names,
+    order: Sequence[str],
+    count: int | None = None,
+) -> dict[str, Any]:
+    """What ``load_state_dict`` of PyTorch's optimizer takes, to go on where ``optimizer`` stopped.
+
+    Raises:
+      ValueError: ``optimizer`` has no equal in PyTorch, ``state`` is not one of its states, or the
+        parameters are not those of ``order``.
+    """
+    kind, settings = _torch.continued(optimizer)
+    if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(optimizer.init, params)):
+        raise ValueError(f"`state` is not one of {optimizer!r} for these parameters.")
+    statistics = _statistics.read(state)
+    count = statistics.count if count is None else count
+    if count is None:
+        raise ValueError("The state does not hold the number of updates so far: pass it as `count`.")
+    targets = _torch.targets(params, names)
+    _torch.check_complete({target.name for target in targets}, set(order))
+    entries: dict[str, dict[str, Any]] = {target.name: {} for target in targets}
+    keys = _torch.KEYS[kind]
+    for key in keys & _torch.ROLES.keys():
+        for target, leaf in zip(
+            targets, jax.tree.leaves(statistics.trees.get(_torch.ROLES[key])), strict=False
+        ):
+            entries[target.name][key] = _torch.give(leaf, target)
+    rate = value_at(settings["lr"], jnp.asarray(max(count - 1, 0)))
+    settings = {key: _torch.plain(key, value) for key, value in {**settings, "lr": rate}.items()}
+    official = kind == "official_radam"
+    if official:
+        del settings["degenerated_to_sgd"]  # A field of the authors' optimizer, not of its state.
+        settings["buffer"] = [[None, None, None] for _ in range(10)]
+    for entry in entries.values():
+        if "step" in keys:
+            entry["step"] = count if official else _torch.to_tensor(np.asarray(count, "float32"))
+        if "mu_product" in keys:
+            entry["mu_product"] = _torch.to_tensor(np.exp(-np.asarray(statistics.elapsed)))
+    ids = list(range(len(order)))
+    return {
+        "state": {i: entries[name] for i, name in zip(ids, order, strict=True)},
+        "param_groups": [settings | {"params": ids}],
+    }
+
+
+def from_optax(
+    state: optax.OptState,
+    params: Any,
+    optimizer: optax.GradientTransformation,
+    *,
+    count: int | None = None,
+) -> optax.OptState:
+    """The state of ``optimizer`` of this package that goes on where optax's function of its name stopped.
+
+    Args:
+      state: that of optax's sgd, adagrad, rmsprop, adam, adamw, nadam, amsgrad, radam or of a
+        composition of its links. optax's states do not say which hyperparameters they were made with,
+        nor Adam from RAdam: ``optimizer`` must be the same function with the same arguments.
+
+    Raises:
+      ValueError: the states hold different statistics, or are of different parameters; or
+        ``optimizer`` keeps its statistics in another sense than optax (AMSGrad's maximum of the
+        corrected second moment).
+      TypeError: dtypes would lose digits.
+    """
+    return _between(state, params, optimizer, count)
+
+
+def to_optax(
+    state: optax.OptState,
+    params: Any,
+    optimizer: optax.GradientTransformation,
+    *,
+    count: int | None = None,
+) -> optax.OptState:
+    """The state of optax's ``optimizer`` that goes on where this package's function of its name stopped.
+
+    Args and errors: those of :func:`from_optax`, the other way round.
+    """
+    return _between(state, params, optimizer, count)
+
+
+def load_torch(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The content of a file of PyTorch, or of safetensors (by its suffix), without running any code of it.
+
+    Raises:
+      ValueError: it is damaged, or holds more than tensors, numbers, text and containers.
+      OSError: it cannot be read.
+    """
+    path = os.fspath(path)
+    with open(path, "rb"):  # A missing file is an OSError, whatever the library makes of it.
+        pass
+    if path.endswith(".safetensors"):
+        import safetensors
+        from safetensors.numpy import load_file
+
+        try:
+            return load_file(path)
+        except safetensors.SafetensorError as error:
+            raise ValueError(f"{path!r} is no intact file of safetensors: {error}") from error
+    import pickle
+    import zipfile
+
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+        ValueError,
+        KeyError,
+    ) as error:
+        raise ValueError(
+            f"{path!r} is damaged, or holds objects whose loading would run code: "
+            f"{str(error).partition(chr(10))[0]}"
+        ) from error
+
+
+_CLOCKS = frozenset({"step", "mu_product"})
+
+
+def _entries(
+    state_dict: Torch, group: int | None, order: Sequence[str] | None, ours: Any, optimizer: Any
+) -> dict[str, dict[str, Any]]:
+    """The statistics by the name of the parameter, of the groups that the optimizer continues."""
+    if not (isinstance(state_dict, Mapping) and {"state", "param_groups"} <= state_dict.keys()):
+        raise ValueError(
+            "`state_dict` must be that of an optimizer of PyTorch, with 'state' and 'param_groups'."
+        )
+    groups = dict(enumerate(state_dict["param_groups"]))
+    if order is None:
+        try:
+            order = [name for settings in groups.values() for name in settings["param_names"]]
+        except KeyError:
+            raise ValueError(
+                "The state_dict does not name its parameters: pass `order`, "
+                "[name for name, _ in module.named_parameters()]."
+            ) from None
+    total = sum(len(settings["params"]) for settings in groups.values())
+    if len(order) != total:
+        raise ValueError(
+            f"`order` must name the {total} parameters of the state_dict; it names {len(order)}."
+        )
+    if group is not None and group not in groups:
+        raise ValueError(f"`group` must be one of {list(groups)}; got {group!r}.")
+    entries = {}
+    for index, settings in groups.items():
+        if group in (None, index):
+            _torch.check_settings(index, settings, ours, optimizer)
+            for i in settings["params"]:
+                kept = state_dict["state"].get(i, {}).items()
+                entries[order[i]] = {key: value for key, value in kept if value is not None}
+    return entries
+
+
+def _whole(step: float) -> int:
+    if not (step.is_integer() and 0 <= step < 2**31):
+        raise ValueError(f"`step` must be a whole number in [0, 2**31); got {step}.")
+    return int(step)
+
+
+def _between(state: Any, params: Any, optimizer: Any, count: int | None) -> Any:
+    statistics = _statistics.read(state)
+    if "nu_max" in statistics.trees:
+        for side in (state, jax.eval_shape(optimizer.init, params)):
+            if any(isinstance(part, DebiasState) for part in jax.tree.leaves(side, is_leaf=_is_debias)):
+                raise ValueError(
+                    "optax's AMSGrad takes the maximum of the corrected second moment, this state or "
+                    "optimizer that of the raw one: use amsgrad(bias_correction='before_max'), its default."
+                )
+    known = statistics.count if count is None else count
+    return _statistics.write(statistics._replace(count=known), params, optimizer)
+
+
+def _is_debias(x: Any) -> bool:
+    return isinstance(x, DebiasState)
