@@ -186,6 +186,78 @@ def plain(name: str, value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def entries(
+    state_dict: Mapping[str, Any],
+    group: int | None,
+    order: Sequence[str] | None,
+    ours: Continued,
+    optimizer: Any,
+) -> dict[str, dict[str, Any]]:
+    """The statistics by the name of the parameter, of the groups that the optimizer continues.
+
+    Raises ValueError if a group has other settings than the optimizer, or the names do not fit.
+    """
+    if not (isinstance(state_dict, Mapping) and {"state", "param_groups"} <= state_dict.keys()):
+        raise ValueError(
+            "`state_dict` must be that of an optimizer of PyTorch, with 'state' and 'param_groups'."
+        )
+    groups = dict(enumerate(state_dict["param_groups"]))
+    if order is None:
+        try:
+            order = [name for settings in groups.values() for name in settings["param_names"]]
+        except KeyError:
+            raise ValueError(
+                "The state_dict does not name its parameters: pass `order`, "
+                "[name for name, _ in module.named_parameters()]."
+            ) from None
+    total = sum(len(settings["params"]) for settings in groups.values())
+    if len(order) != total:
+        raise ValueError(
+            f"`order` must name the {total} parameters of the state_dict; it names {len(order)}."
+        )
+    if group is not None and group not in groups:
+        raise ValueError(f"`group` must be one of {list(groups)}; got {group!r}.")
+    found = {}
+    for index, settings in groups.items():
+        if group in (None, index):
+            check_settings(index, settings, ours, optimizer)
+            for i in settings["params"]:
+                kept = state_dict["state"].get(i, {}).items()
+                found[order[i]] = {key: value for key, value in kept if value is not None}
+    return found
+
+
+def common_keys(entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """What PyTorch keeps of every parameter; raises ValueError if that differs, or is not known."""
+    keys = {frozenset(entry) for entry in entries.values()}
+    if len(keys) > 1:
+        listed = "; ".join(f"{name!r}: {sorted(entry)}" for name, entry in entries.items())
+        raise ValueError(
+            f"Some parameters have not been updated so far, and cannot be moved with the rest. {listed}."
+        )
+    common = set().union(*keys)
+    if unknown := common - {*ROLES, "step", "mu_product"}:
+        raise ValueError(f"The state_dict holds statistics that are not known: {sorted(unknown)}.")
+    return common
+
+
+def common(entries: Mapping[str, Mapping[str, Any]], key: str) -> float:
+    """A number that all parameters share; raises ValueError if they do not."""
+    values = {float(entry[key]) for entry in entries.values()}
+    if len(values) > 1:
+        raise ValueError(
+            f"The parameters differ in their `{key}`: {sorted(values)}. Move them apart, by `group`."
+        )
+    return values.pop()
+
+
+def whole(step: float) -> int:
+    """A number of updates; raises ValueError if it is none."""
+    if not (step.is_integer() and 0 <= step < 2**31):
+        raise ValueError(f"`step` must be a whole number in [0, 2**31); got {step}.")
+    return int(step)
+
+
 class Target(NamedTuple):
     """A leaf of the parameters, and where it is in PyTorch."""
 

@@ -120,26 +120,13 @@ def from_torch(
         is that of two real numbers).
     """
     ours = _torch.continued(optimizer)
-    entries = _entries(state_dict, group, order, ours, optimizer)
+    entries = _torch.entries(state_dict, group, order, ours, optimizer)
     targets = _torch.targets(params, names)
     _torch.check_complete({target.name for target in targets}, set(entries))
-    if not any(entries.values()):
+    keys = _torch.common_keys(entries)
+    keeps_nothing = ours.kind == "torch_sgd" and ours.settings["momentum"] == 0
+    if not keys and not keeps_nothing:
         return optimizer.init(params)  # PyTorch has not made an update yet.
-    keys = {frozenset(entry) for entry in entries.values()}
-    if len(keys) > 1:
-        listed = "; ".join(f"{name!r}: {sorted(entry)}" for name, entry in entries.items())
-        raise ValueError(
-            f"Some parameters have not been updated so far, and cannot be moved with the rest. {listed}."
-        )
-    keys = keys.pop()
-    if unknown := keys - {*_torch.ROLES, *_CLOCKS}:
-        raise ValueError(f"The state_dict holds statistics that are not known: {sorted(unknown)}.")
-    clocks = {key: {float(entry[key]) for entry in entries.values()} for key in keys & _CLOCKS}
-    for key, values in clocks.items():
-        if len(values) > 1:
-            raise ValueError(
-                f"The parameters differ in their `{key}`: {sorted(values)}. Move them apart, by `group`."
-            )
     structure = jax.tree.structure(params)
     trees = {
         role: structure.unflatten([_torch.take(entries[t.name][key], t, f"`{key}`") for t in targets])
@@ -148,8 +135,8 @@ def from_torch(
     }
     if any(map(np.iscomplexobj, jax.tree.leaves(trees))):
         raise TypeError("Complex parameters cannot be moved: PyTorch keeps the squares of their two parts.")
-    steps = _whole(*clocks["step"]) if "step" in clocks else count
-    elapsed = -math.log(*clocks["mu_product"]) if "mu_product" in clocks else None
+    steps = _torch.whole(_torch.common(entries, "step")) if "step" in keys else count
+    elapsed = -math.log(_torch.common(entries, "mu_product")) if "mu_product" in keys else None
     return _statistics.write(Statistics(trees, steps, elapsed), params, optimizer)
 
 
@@ -172,19 +159,19 @@ def to_torch(
     if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(optimizer.init, params)):
         raise ValueError(f"`state` is not one of {optimizer!r} for these parameters.")
     statistics = _statistics.read(state)
+    keys = _torch.KEYS[kind]
     count = statistics.count if count is None else count
-    if count is None:
+    if count is None and ("step" in keys or callable(settings["lr"])):
         raise ValueError("The state does not hold the number of updates so far: pass it as `count`.")
     targets = _torch.targets(params, names)
     _torch.check_complete({target.name for target in targets}, set(order))
     entries: dict[str, dict[str, Any]] = {target.name: {} for target in targets}
-    keys = _torch.KEYS[kind]
     for key in keys & _torch.ROLES.keys():
         for target, leaf in zip(
             targets, jax.tree.leaves(statistics.trees.get(_torch.ROLES[key])), strict=False
         ):
             entries[target.name][key] = _torch.give(leaf, target)
-    rate = value_at(settings["lr"], jnp.asarray(max(count - 1, 0)))
+    rate = value_at(settings["lr"], jnp.asarray(max((count or 0) - 1, 0)))  # Of the last update.
     settings = {key: _torch.plain(key, value) for key, value in {**settings, "lr": rate}.items()}
     official = kind == "official_radam"
     if official:
@@ -276,49 +263,6 @@ def load_torch(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path!r} is damaged, or holds objects whose loading would run code: "
             f"{str(error).partition(chr(10))[0]}"
         ) from error
-
-
-_CLOCKS = frozenset({"step", "mu_product"})
-
-
-def _entries(
-    state_dict: Torch, group: int | None, order: Sequence[str] | None, ours: Any, optimizer: Any
-) -> dict[str, dict[str, Any]]:
-    """The statistics by the name of the parameter, of the groups that the optimizer continues."""
-    if not (isinstance(state_dict, Mapping) and {"state", "param_groups"} <= state_dict.keys()):
-        raise ValueError(
-            "`state_dict` must be that of an optimizer of PyTorch, with 'state' and 'param_groups'."
-        )
-    groups = dict(enumerate(state_dict["param_groups"]))
-    if order is None:
-        try:
-            order = [name for settings in groups.values() for name in settings["param_names"]]
-        except KeyError:
-            raise ValueError(
-                "The state_dict does not name its parameters: pass `order`, "
-                "[name for name, _ in module.named_parameters()]."
-            ) from None
-    total = sum(len(settings["params"]) for settings in groups.values())
-    if len(order) != total:
-        raise ValueError(
-            f"`order` must name the {total} parameters of the state_dict; it names {len(order)}."
-        )
-    if group is not None and group not in groups:
-        raise ValueError(f"`group` must be one of {list(groups)}; got {group!r}.")
-    entries = {}
-    for index, settings in groups.items():
-        if group in (None, index):
-            _torch.check_settings(index, settings, ours, optimizer)
-            for i in settings["params"]:
-                kept = state_dict["state"].get(i, {}).items()
-                entries[order[i]] = {key: value for key, value in kept if value is not None}
-    return entries
-
-
-def _whole(step: float) -> int:
-    if not (step.is_integer() and 0 <= step < 2**31):
-        raise ValueError(f"`step` must be a whole number in [0, 2**31); got {step}.")
-    return int(step)
 
 
 def _between(state: Any, params: Any, optimizer: Any, count: int | None) -> Any:

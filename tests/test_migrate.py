@@ -476,6 +476,21 @@ def test_sgd_and_adagrad_do_not_count():
         migrate.from_optax(optax.rmsprop(0.1).init(LINEAR), LINEAR, rx.rmsprop(0.1))
 
 
+@pytest.mark.parity
+def test_a_schedule_of_plain_sgd_goes_on_where_it_was():
+    """PyTorch keeps nothing of it, so nothing but `count` can tell."""
+    saved, tx = state_dict("SGD"), presets.torch_sgd(lambda count: 0.1 / (1 + count))
+    with refuses(ValueError, "pass it as `count`."):
+        migrate.from_torch(saved, LINEAR, tx)
+    assert rx.step_count(migrate.from_torch(saved, LINEAR, tx, count=3)) == 3
+    assert not jax.tree.leaves(migrate.from_torch(saved, LINEAR, presets.torch_sgd()))
+    settings = {"order": ["weight", "bias"]}
+    back = migrate.to_torch(tx.init(LINEAR), LINEAR, tx, **settings, count=3)
+    assert back["param_groups"][0]["lr"] == np.float32(0.1 / 3)
+    plain = presets.torch_sgd()
+    assert migrate.to_torch(plain.init(LINEAR), LINEAR, plain, **settings)["state"] == {0: {}, 1: {}}
+
+
 def test_a_state_of_another_optimizer_is_refused():
     tx = presets.torch_adam()
     with refuses(ValueError, "`state` is not one of torch_adam() for these parameters."):
