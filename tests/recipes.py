@@ -123,6 +123,29 @@ RECIPES = {
     "scheduled_decays": scheduled_decays,
 }
 
+
+def preset(name, **settings):
+    """One of the presets, which calls the learning rate ``lr`` and the decays ``betas``."""
+
+    def factory(learning_rate=0.1, b1=0.9, b2=0.999):
+        return getattr(rx.presets, name)(learning_rate, (b1, b2), **settings)
+
+    return factory
+
+
+def torch_sgd_dampened(learning_rate=0.1, momentum=0.9):
+    return rx.presets.torch_sgd(learning_rate, momentum, dampening=0.3)
+
+
+PRESETS = {
+    "torch_sgd_dampened": torch_sgd_dampened,
+    "torch_adamw": preset("torch_adamw", weight_decay=0.01, amsgrad=True),
+    "torch_nadam": preset("torch_nadam"),
+    "official_radam": preset("official_radam", weight_decay=0.01),
+}
+CATALOGUE = list(RECIPES)
+RECIPES |= PRESETS
+
 # Where a recipe has no default for it.
 LEARNING_RATE = 0.1
 

@@ -10,12 +10,12 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from tests.recipes import RECIPES, build
+from tests.recipes import CATALOGUE, RECIPES, build
 
 STEPS, SIZE = 12, 3
 HYPERPARAMETERS = {"learning_rate": 0.1, "b1": 0.9, "b2": 0.99, "decay": 0.99}
 
-every_recipe = pytest.mark.parametrize("name", RECIPES)
+every_recipe = pytest.mark.parametrize("name", CATALOGUE)
 
 
 def inputs(name, scale=1.0, *, steps=STEPS, **changes):

@@ -13,7 +13,7 @@ import optax
 import pytest
 
 import radam_optax as rx
-from tests.recipes import RECIPES, build
+from tests.recipes import CATALOGUE, build
 from tests.test_properties import assert_close, run
 
 LAST = 2**31 - 1
@@ -21,7 +21,7 @@ HUGE = float(np.finfo("float32").max)
 TINY = float(np.finfo("float32").tiny)  # The smallest normal number.
 ROUNDING = 2.0**-24  # What a rounding in float32 changes at most, relative to its result.
 
-every_recipe = pytest.mark.parametrize("name", RECIPES)
+every_recipe = pytest.mark.parametrize("name", CATALOGUE)
 both_precisions = pytest.mark.parametrize("mode", ["float32", "x64"])
 
 
@@ -118,7 +118,7 @@ HELD_BACK = {"adam_2k", "rectified_centred_amsgrad"}  # freeze_until counts no f
 
 
 def test_every_recipe_that_counts_is_among_those():
-    assert {*WARM} == RECIPES.keys() - COUNTLESS
+    assert {*WARM} == set(CATALOGUE) - COUNTLESS
     for name in COUNTLESS:
         assert not fields(jax.eval_shape(build(name).init, jnp.zeros(3)), "count")
 

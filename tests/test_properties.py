@@ -18,7 +18,10 @@ from tests.recipes import RECIPES, build
 every_recipe = pytest.mark.parametrize("name", RECIPES)
 
 # Weight decay, a projection, a momentum that does not start at zero.
-MOVES_BY_ITSELF = ("adamw", "radamw", "adadelta", "projected_amsgrad", "yogi")
+MOVES_BY_ITSELF = (
+    *("adamw", "radamw", "adadelta", "projected_amsgrad", "yogi"),
+    *("torch_adamw", "official_radam"),
+)
 
 STEPS = 8  # RAdam rectifies from the 6th on.
 
