@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest/bin
+# The tests compare with this one; CPU is enough.
+TORCH := torch==2.13.0
 
 demo: .venv/examples
 	$(BIN)/python -m examples quickstart
@@ -30,12 +32,13 @@ $(BIN)/python:
 	touch $@
 
 .venv/test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[examples,test]'
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable '.[examples,checkpoint,parity,test]'
 	touch $@ .venv/examples
 
-.venv/lint: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[examples,test,lint]'
-	touch $@ .venv/test .venv/examples
+.venv/lint: pyproject.toml .venv/test | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[lint]'
+	touch $@
 
 .venv-oldest/test: pyproject.toml .venv/lint
 	$(PYTHON) -m venv .venv-oldest

@@ -323,19 +323,23 @@ def test_another_algorithm_is_refused(theirs, optimizer, words):
         migrate.from_torch(state_dict(**theirs), LINEAR, optimizer)
 
 
-def test_the_authors_radam_is_not_pytorchs():
-    """Case 13 of what peers get wrong: PyTorch loads it, and skip becomes SGD, decoupled decay L2."""
-    saved = {
+def authors_state():
+    """Three steps into a run of the authors' RAdam, with weight decay."""
+    return {
         "state": {0: {"step": 3, "exp_avg": np.ones(2), "exp_avg_sq": np.ones(2)}},
         "param_groups": [
             {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.1, "buffer": [], "params": [0]}
         ],
     }
+
+
+def test_the_authors_radam_is_not_pytorchs(x64):
+    """Case 13 of what peers get wrong."""
     params = {"w": jnp.ones(2)}
-    with jax.enable_x64(True):
-        same = presets.official_radam(0.1, (0.9, 0.99), weight_decay=0.1)
-        state = migrate.from_torch(saved, {"w": jnp.ones(2)}, same, order=["w"])
-        assert rx.step_count(state) == 3
+    same = presets.official_radam(0.1, (0.9, 0.99), weight_decay=0.1)
+    state = migrate.from_torch(authors_state(), params, same, order=["w"])
+    updates, _ = same.update(params, state, params)
+    assert not updates["w"].any()  # The fourth update is skipped, and so is its decay.
     other = presets.torch_radam(0.1, (0.9, 0.99), weight_decay=0.1)
     words = [
         "the RAdam of its authors (first updates skipped, weight decay decoupled)",
@@ -343,7 +347,24 @@ def test_the_authors_radam_is_not_pytorchs():
         "presets.official_radam(lr=0.1, betas=(0.9, 0.99), weight_decay=0.1)",
     ]
     with refuses(ValueError, *words):
-        migrate.from_torch(saved, params, other, order=["w"])
+        migrate.from_torch(authors_state(), params, other, order=["w"])
+
+
+@pytest.mark.parity
+def test_pytorch_takes_the_authors_state_without_a_word():
+    """And makes another algorithm of it: skip becomes SGD, decoupled decay L2."""
+    torch = pytest.importorskip("torch")
+    saved = authors_state()
+    for key in ("exp_avg", "exp_avg_sq"):
+        saved["state"][0][key] = torch.ones(2)
+    saved["state"][0]["step"] = torch.tensor(3.0)
+    p = torch.nn.Parameter(torch.ones(2))
+    theirs = torch.optim.RAdam([p])
+    theirs.load_state_dict(saved)
+    p.grad = torch.ones(2)
+    theirs.step()
+    assert (p != 1).all()
+    assert not theirs.param_groups[0]["decoupled_weight_decay"]
 
 
 @pytest.mark.parity
