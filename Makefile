@@ -19,7 +19,7 @@ lint: .venv/lint
 # The oldest versions that pyproject.toml allows, with the tests that cross the most of their APIs.
 test-oldest: .venv-oldest/test
 	$(OLDEST)/python -m pytest -n 2 -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
-		algorithms bad_input monitor readme trees wrappers))
+		algorithms bad_input call checkpoint migrate monitor readme trees wrappers))
 
 build: .venv/lint
 	$(BIN)/python -m build
@@ -42,7 +42,7 @@ $(BIN)/python:
 
 .venv-oldest/test: pyproject.toml .venv/lint
 	$(PYTHON) -m venv .venv-oldest
-	$(BIN)/uv pip install --quiet --python $(OLDEST)/python --resolution lowest-direct --editable '.[test]'
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/python --resolution lowest-direct --editable '.[checkpoint,test]'
 	touch $@
 
 clean:
