@@ -23,10 +23,8 @@ All raise ValueError or TypeError for arguments outside their domain, and return
 :class:`optax.GradientTransformationExtraArgs`.
 """
 
-import functools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
@@ -46,8 +44,7 @@ from radam_optax._moments import (
 from radam_optax._optimizers import Optimizer
 from radam_optax._rates import inverse_root, scale_by_rectification
 from radam_optax._schedules import update_number
-from radam_optax._tree import map_leaves, times
-from radam_optax._updates import _next, _now, _start, add_decayed_weights, scale_by_learning_rate, trace
+from radam_optax._updates import add_decayed_weights, scale_by_learning_rate, scale_params, trace
 
 Betas = tuple[Scalar, Scalar]
 
@@ -246,6 +243,8 @@ def tfa_radam(
 ) -> Optimizer:
     """``tensorflow_addons.optimizers.RectifiedAdam``: eps beside the corrected root, decoupled decay.
 
+    There Python numbers but epsilon are rounded to float32, and an epsilon of 0 means 1e-7; not here.
+
     Args:
       amsgrad: divide by the maximum of the uncorrected second moment.
       sma_threshold: dimensionless, >= 4; momentum SGD until rho_t reaches it.
@@ -305,7 +304,7 @@ def _descend(
         *direction,
         add_decayed_weights(decoupled),
         scale_by_learning_rate(lr),
-        _scale_params(factor),
+        scale_params(factor),
     )
 
 
@@ -316,30 +315,6 @@ def _torch_decay(lr: ScalarOrSchedule, weight_decay: ScalarOrSchedule, decoupled
     if not (callable(lr) or callable(weight_decay)):
         return {"factor": 1 - lr * weight_decay}
     return {"factor": lambda count: 1 - value_at(lr, count) * value_at(weight_decay, count)}
-
-
-def _scale_params(factor: ScalarOrSchedule) -> optax.GradientTransformation:
-    """Moves the parameters to ``factor p`` besides the update.
-
-    Factor and product are rounded to the precision of p: at lr weight_decay = 1e-6 that is 3 % of the
-    decay in float32, always to the same side, and so a part of what a framework does that multiplies.
-    """
-    if isinstance(factor, float) and factor == 1:
-        return optax.identity()
-    start = functools.partial(_start, factor)
-
-    def update(updates, state, params=None):
-        if params is None:
-            raise ValueError("Weight decay needs `params`: call `update(updates, state, params)`.")
-        updates = map_leaves(_scaled, (updates, params), (), (_now(factor, state),), keep_dtype=True)
-        return updates, _next(factor, state)
-
-    return optax.GradientTransformation(start, update)
-
-
-def _scaled(u, p, factor):
-    # The choice keeps the compiler from making one rounding of the product and the difference.
-    return u + (jax.lax.select(p == 0, p, times(p, factor)) - p)
 
 
 def _radam_eps_at_the_raw_root(b1: Scalar, b2: Scalar, eps: Scalar, fallback: float) -> Optimizer:
