@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-EXTRA = ("flax", "matplotlib", "rich", "sklearn")
+EXTRA = ("flax", "matplotlib", "orbax", "rich", "sklearn")
 
 
 def summaries() -> dict[str, str]:

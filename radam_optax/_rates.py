@@ -103,8 +103,10 @@ def scale_by_rectification(
 
     def init(params):
         del params
-        zero = jnp.zeros([], jnp.result_type(float))
-        return RectificationState(jnp.zeros([], jnp.int32), zero, zero, jnp.zeros([], bool))
+        rho, r = (
+            jnp.zeros([], jnp.result_type(float)) for _ in range(2)
+        )  # One buffer could not be donated twice.
+        return RectificationState(jnp.zeros([], jnp.int32), rho, r, jnp.zeros([], bool))
 
     def update(updates, state, params=None):
         del params

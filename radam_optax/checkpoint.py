@@ -30,8 +30,9 @@ from radam_optax._manifest import Trees, crc32_of, leaves_of, manifest_of, refus
 
 try:
     import orbax.checkpoint as ocp
-except ImportError as error:
-    raise ImportError("radam_optax.checkpoint needs Orbax: pip install 'radam-optax[checkpoint]'") from error
+except ModuleNotFoundError as error:
+    message = "radam_optax.checkpoint needs Orbax: pip install 'radam-optax[checkpoint]'"
+    raise ModuleNotFoundError(message, name=error.name) from error
 
 _TRASH = "deleted"  # What Orbax discards is renamed into it first: nothing half deleted is ever listed.
 

@@ -15,6 +15,7 @@ for package in ("flax", "matplotlib", "rich", "sklearn"):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parent.parent
+NAMES = ["amsgrad_spike", "flax_train_state", "quickstart", "resilient_training"]
 COLUMNS = ["optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy"]
 
 
@@ -41,7 +42,7 @@ def test_lists_the_examples_with_their_first_docstring_line():
     code, out, err = run("-m", "examples")
     assert (code, err) == (0, "")
     listed = dict(line.strip().split(maxsplit=1) for line in out.splitlines()[2:])
-    assert listed.keys() == {"flax_train_state", "quickstart"}
+    assert listed.keys() == {*NAMES}
     assert all(summary.endswith(".") for summary in listed.values())
 
 
@@ -49,7 +50,7 @@ def test_lists_the_examples_with_their_first_docstring_line():
 def test_an_unknown_name_is_an_error(name):
     code, out, err = run("-m", "examples", name)
     assert (code, out) == (2, "")
-    assert err == f"python -m examples: no example {name!r}; there are: flax_train_state, quickstart\n"
+    assert err == f"python -m examples: no example {name!r}; there are: {', '.join(NAMES)}\n"
 
 
 @pytest.mark.parametrize(
@@ -69,11 +70,12 @@ def test_a_bad_option_is_one_clear_error(arguments, message, capsys):
     assert capsys.readouterr().err.splitlines()[-1] == f"python -m examples quickstart: error: {message}"
 
 
-def test_a_missing_extra_is_named():
-    hide = "import sys; sys.modules['sklearn'] = None; from examples.__main__ import run; "
-    code, out, err = run("-c", hide + "sys.exit(run(['quickstart']))")
+@pytest.mark.parametrize(("name", "package"), [("quickstart", "sklearn"), ("resilient_training", "orbax")])
+def test_a_missing_extra_is_named(name, package):
+    hide = f"import sys; sys.modules['{package}'] = None; from examples.__main__ import run; "
+    code, out, err = run("-c", hide + f"sys.exit(run(['{name}']))")
     assert (code, out) == (1, "")
-    assert err == "quickstart needs sklearn: pip install 'radam-optax[examples]'\n"
+    assert err == f"{name} needs {package}: pip install 'radam-optax[examples]'\n"
 
 
 def test_an_interrupt_leaves_one_line_and_no_files(tmp_path):
@@ -134,3 +136,19 @@ def test_flax_train_state_learns():
     last = out.splitlines()[-1]
     assert "100/100" in last
     assert float(last.partition("acc ")[2].partition("%")[0]) > 80
+
+
+@pytest.mark.slow
+def test_resilient_training_survives_its_faults(tmp_path):
+    code, out, err = run(
+        *["-m", "examples", "resilient_training", "--quick", "--faults", "--float16", "--out"], str(tmp_path)
+    )
+    assert (code, err) == (0, "")
+    table = {line[:20].strip(): line[20:].split() for line in out.splitlines() if "  " in line}
+    for fault in ("NaN in one leaf", "inf in one leaf", "overflow in float16"):
+        steps, left_out = map(int, table[fault])
+        assert steps == left_out > 0
+    steps, left_out = map(int, table["gradient x 10,000"])
+    assert left_out == 0 < steps
+    accuracy = next(line for line in out.splitlines() if line.startswith("Test accuracy"))
+    assert float(accuracy.split()[2].rstrip("%")) > 80

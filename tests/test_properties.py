@@ -101,6 +101,15 @@ def numeric_arguments(name):
 
 
 @every_recipe
+def test_a_fresh_state_can_be_donated(name):
+    """No two of its leaves are one buffer."""
+    tx = build(name)
+    step = jax.jit(lambda g, state, params: tx.update(g, state, params), donate_argnums=1)
+    params = {"a": jnp.ones(2), "b": jnp.ones(3)}
+    jax.block_until_ready(step(params, tx.init(params), params))
+
+
+@every_recipe
 def test_jit_equals_eager(name):
     tx, params = build(name), tree(0)
     _, updates, state = jax.jit(functools.partial(run, tx))(params, gradients())
