@@ -42,7 +42,10 @@ def number(interval: str, condition: str = "") -> Rule:
             return as_scalar(value)
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError(f"`{name}` must be a number; got {value!r}.")
-        x = float(value)
+        try:
+            x = float(value)
+        except OverflowError:
+            x = math.inf
         above = low <= x if interval[0] == "[" else low < x
         below = x <= high if interval[-1] == "]" else x < high
         if not (above and below and math.isfinite(x)):
@@ -82,7 +85,7 @@ def one_of(*options: str) -> Rule:
     """One of several words."""
 
     def rule(name: str, value: Any) -> str:
-        if value not in options:
+        if not (isinstance(value, str) and value in options):
             listed = ", ".join(map(repr, options))
             raise ValueError(f"`{name}` must be one of {listed}; got {value!r}.")
         return value
@@ -104,8 +107,10 @@ def pair(rule: Rule) -> Rule:
 def _dtype_rule(kind: Any, words: str) -> Rule:
     def rule(name: str, value: DTypeLike) -> jnp.dtype:
         try:
+            if isinstance(value, np.ndarray | jax.Array):
+                raise TypeError
             dtype = jnp.dtype(value)
-        except TypeError:
+        except (TypeError, ValueError):
             raise TypeError(f"`{name}` must be a {words} dtype; got {value!r}.") from None
         if not jnp.issubdtype(dtype, kind):
             raise ValueError(f"`{name}` must be a {words} dtype; got {dtype}.")
@@ -125,6 +130,13 @@ def transformation(name: str, value: Any) -> Any:
     return value
 
 
+def function(name: str, value: Any) -> Any:
+    """What can be called."""
+    if not callable(value):
+        raise TypeError(f"`{name}` must be a function; got {value!r}.")
+    return value
+
+
 def as_scalar(value: ArrayLike) -> jax.Array:
     """A real array in the precision of a step's scalars: float32, or float64 in x64 mode."""
     return jnp.real(jnp.asarray(value)).astype(jnp.result_type(float))
@@ -134,17 +146,39 @@ def scheduled(schedule: Schedule, count: jax.Array) -> jax.Array:
     """The value of a schedule at ``count``.
 
     Raises:
+      TypeError: it is not a number.
       ValueError: it is not of shape ().
     """
-    value = as_scalar(schedule(count))
-    if value.ndim:
-        raise ValueError(f"A schedule must return a scalar; got an array of shape {value.shape}.")
-    return value
+    value: Any = schedule(jnp.asarray(count))
+    numeric = hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jnp.number)
+    if not (numeric or isinstance(value, int | float | complex)):
+        raise TypeError(f"A schedule must return a number; got {value!r}.")
+    if np.shape(value):
+        raise ValueError(f"A schedule must return a scalar; got an array of shape {np.shape(value)}.")
+    return as_scalar(value)
 
 
 def value_at(value: ScalarOrSchedule, count: jax.Array) -> Scalar:
     """A hyperparameter at ``count``, be it constant or a schedule."""
     return scheduled(value, count) if callable(value) else value
+
+
+def expect(kind: type[Any], state: Any) -> None:
+    """Raises TypeError if a state is not of the kind, or its clocks are not scalars."""
+    if not isinstance(state, kind):
+        raise TypeError(
+            f"The state must be a `{kind.__name__}`; got {type(state).__name__}. It is of another optimizer."
+        )
+    for name, kind_of_number in (("count", jnp.integer), ("elapsed", jnp.floating)):
+        clock = getattr(state, name) if name in state._fields else None
+        if clock is None or (name == "elapsed" and isinstance(clock, tuple)):
+            continue
+        array = clock if hasattr(clock, "dtype") else np.asarray(clock)
+        if np.shape(array) or not jnp.issubdtype(array.dtype, kind_of_number):
+            raise TypeError(
+                f"`{name}` in the state `{kind.__name__}` must be of shape () and {kind_of_number.__name__}; "
+                f"got {clock!r}."
+            )
 
 
 def warn(message: str) -> None:
@@ -195,6 +229,7 @@ DOMAINS: dict[str, Rule] = {
     "dampening": number("(-inf, inf)"),
     "fallback": number("(-inf, inf)"),
     "power": number("(-inf, inf)"),
+    "projection_fn": function,
     "steps": whole_number,
     "total_steps": whole_number,
     "variance": one_of("first_order", "exact"),

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from radam_optax._checks import transformation, validated
+from radam_optax._checks import expect, transformation, validated
 from radam_optax._tree import map_leaves, times
 
 
@@ -56,6 +56,7 @@ def scale_by_adaptive_rate(
         return ScaleByAdaptiveRateState(phi.init(params), psi.init(params))
 
     def update(updates, state, params=None, **extra_args):
+        expect(ScaleByAdaptiveRateState, state)
         m, phi_state = phi.update(updates, state.momentum, params, **extra_args)
         rate, psi_state = psi.update(updates, state.rate, params, **extra_args | {"momentum": m})
         updates = map_leaves(_step, (updates, m, rate), keep_dtype=True)
@@ -97,6 +98,7 @@ def freeze_until(
         return FreezeUntilState(jnp.zeros([], jnp.int32), inner.init(params))
 
     def update(updates, state, params=None, **extra_args):
+        expect(FreezeUntilState, state)
         live = state.count >= steps
         new_updates, new_inner = inner.update(updates, state.inner, params, **extra_args)
         new_updates = jax.tree.map(lambda u: jnp.where(live, u, jnp.zeros_like(u)), new_updates)
@@ -119,7 +121,8 @@ def project(projection_fn: Callable[[Any], Any]) -> optax.GradientTransformation
         ``lambda x: optax.projections.projection_box(x, -1.0, 1.0)``.
 
     Raises:
-      ValueError: ``update`` is called without ``params``.
+      TypeError: ``projection_fn`` is not a function.
+      ValueError: ``update`` is called without ``params``, or the projection returns another tree.
 
     Source: Reddi et al. (2018), Algorithm 1: Pi in the norm of sqrt(V_t), which on a box is the
     Euclidean projection, since both clip each coordinate.
@@ -129,7 +132,11 @@ def project(projection_fn: Callable[[Any], Any]) -> optax.GradientTransformation
         if params is None:
             raise ValueError("`project` needs `params`: call `update(updates, state, params)`.")
         free = map_leaves(_arrive, (updates, params))
-        return map_leaves(_back_into, (updates, params, free, projection_fn(free)), keep_dtype=True), state
+        inside = projection_fn(free)
+        try:
+            return map_leaves(_back_into, (updates, params, free, inside), keep_dtype=True), state
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`projection_fn` must return a tree like its argument. {error}") from None
 
     return optax.GradientTransformation(optax.init_empty_state, update)
 

@@ -39,6 +39,9 @@ def start(decay: ScalarOrSchedule) -> Clock:
 
 def tick(decay: ScalarOrSchedule, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tuple[Clock, Weights]:
     """One step on: the new clock and this step's weights."""
+    if callable(decay) == isinstance(elapsed, tuple):
+        was, now = ("constant", "scheduled")[:: 1 if callable(decay) else -1]
+        raise ValueError(f"The state is of a {was} decay, but the decay is {now}.")
     count_inc = jnp.asarray(optax.safe_increment(count))
     if not callable(decay):
         total = _numerics.bias_correction(decay, count_inc)

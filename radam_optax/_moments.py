@@ -33,6 +33,7 @@ from radam_optax._checks import (
     Scalar,
     ScalarOrSchedule,
     Schedule,
+    expect,
     flag,
     number,
     real_dtype,
@@ -85,6 +86,7 @@ def first_moment(
         return FirstMomentState(*_decay.start(seen), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
+        expect(FirstMomentState, state)
         del params
         clock, weights = _decay.tick(seen, state.count, state.elapsed)
         old = value_at(b1, state.count) if callable(nesterov) else weights.old
@@ -174,6 +176,7 @@ def _moving(kernel, b2, debias, initial, dtype) -> optax.GradientTransformation:
         return SecondMomentState(*_decay.start(b2), full_like(params, initial, dtype, real=True))
 
     def update(updates, state, params=None):
+        expect(SecondMomentState, state)
         del params
         clock, weights = _decay.tick(b2, state.count, state.elapsed)
         scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
@@ -233,6 +236,7 @@ def centered_second_moment(
         return CenteredSecondMomentState(*_decay.start(b2), mu, nu)
 
     def update(updates, state, params=None):
+        expect(CenteredSecondMomentState, state)
         del params
         clock, weights = _decay.tick(b2, state.count, state.elapsed)
         scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
@@ -297,6 +301,7 @@ def belief_moment(
         return BeliefMomentState(*_decay.start(b2), nu, predict.init(params))
 
     def update(updates, state, params=None, **extra_args):
+        expect(BeliefMomentState, state)
         expected, predictor = predict.update(updates, state.centre, params, **extra_args)
         clock, weights = _decay.tick(b2, state.count, state.elapsed)
         scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0, eps)
@@ -345,6 +350,7 @@ def sum_of_squares(initial: Scalar = 0.0, *, dtype: DTypeLike | None = None) -> 
         return SumOfSquaresState(full_like(params, initial, dtype, real=True))
 
     def update(updates, state, params=None):
+        expect(SumOfSquaresState, state)
         del params
         updates, total = map_leaves(_add_square, (updates,), (state.sum_of_squares,))
         return updates, SumOfSquaresState(total)
@@ -381,6 +387,7 @@ def amsgrad_max(decay: Scalar = 1.0, *, dtype: DTypeLike | None = None) -> optax
         return AmsgradMaxState(full_like(params, 0.0, dtype, real=True))
 
     def update(updates, state, params=None):
+        expect(AmsgradMaxState, state)
         del params
         updates, nu_max = map_leaves(_maximum, (updates,), (state.nu_max,), (decay,))
         return updates, AmsgradMaxState(nu_max)
@@ -420,6 +427,7 @@ def debias(decay: ScalarOrSchedule, *, power: Scalar = 1.0) -> optax.GradientTra
         return DebiasState(*_decay.start(decay))
 
     def update(updates, state, params=None):
+        expect(DebiasState, state)
         del params
         clock, weights = _decay.tick(decay, state.count, state.elapsed)
         updates = map_leaves(times, (updates,), (), (weights.total**-power,))

@@ -210,7 +210,9 @@ def rate(decay: Scalar) -> Scalar:
     An array counts as at least 1e-35, which no sum of weights can tell from 0, so that all is finite.
     """
     if isinstance(decay, float):
-        return -math.log1p(decay - 1) if decay > 0 else math.inf
+        if decay < 0.5:
+            return -math.log(decay) if decay > 0 else math.inf
+        return -math.log1p(decay - 1)
     small = decay < 0.5
     of_small = jnp.log(jnp.maximum(jnp.where(small, decay, 1), 1e-35))
     return -jnp.where(small, of_small, jnp.log1p(jnp.where(small, 1, decay) - 1))

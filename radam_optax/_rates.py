@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _numerics
-from radam_optax._checks import Length, Scalar, Variance, number, validated, warn
+from radam_optax._checks import Length, Scalar, Variance, expect, number, validated, warn
 from radam_optax._tree import map_leaves, times
 
 
@@ -109,6 +109,7 @@ def scale_by_rectification(
         return RectificationState(jnp.zeros([], jnp.int32), rho, r, jnp.zeros([], bool))
 
     def update(updates, state, params=None):
+        expect(RectificationState, state)
         del params
         count = jnp.asarray(optax.safe_increment(state.count))
         at = _numerics.moving_length(b2, count, length)

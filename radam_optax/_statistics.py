@@ -45,7 +45,7 @@ def read(state: optax.OptState) -> Statistics:
                     raise ValueError(f"The state holds two statistics called `{name}`: it cannot be moved.")
                 trees[name] = value
             elif name in _CLOCKS and not isinstance(value, tuple):
-                clocks[name].add(np.asarray(value).item())
+                clocks[name].add(_clock(name, value))
     for name, values in clocks.items():
         if len(values) > 1:
             raise ValueError(
@@ -61,7 +61,7 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
     Raises:
       ValueError: the optimizer keeps other statistics than these, or in other shapes, or it needs the
         number of updates and it is not known.
-      TypeError: it keeps them in a dtype that would lose digits.
+      TypeError: it keeps them in a dtype that cannot hold them.
     """
     template = optimizer.init(params)
     kept = read(template)
@@ -85,6 +85,29 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
 
     state = jax.tree.map(filled, template, is_leaf=_is_link)
     return _with_rectifications(state, params, optimizer)
+
+
+def _clock(name: str, value: Any) -> float:
+    array = np.asarray(array_of(f"`{name}`", value))
+    kind = np.integer if name == "count" else np.floating
+    if array.shape or not np.issubdtype(array.dtype, kind) or not array >= 0:
+        raise ValueError(f"`{name}` must be a {kind.__name__} scalar >= 0; got {value!r}.")
+    return array.item()
+
+
+def array_of(what: str, x: Any) -> np.ndarray | jax.Array:
+    """An array from a tensor on any device, or from a number; bfloat16 goes through float32, which holds it.
+
+    Raises ValueError if it holds anything but numbers.
+    """
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+        x = x.float().numpy().astype(jnp.bfloat16) if str(x.dtype) == "torch.bfloat16" else x.numpy()
+    if isinstance(x, float | complex) or (isinstance(x, int) and abs(x) < 2**63):
+        x = np.asarray(x)
+    if not (isinstance(x, np.ndarray | np.generic | jax.Array) and jnp.issubdtype(x.dtype, jnp.number)):
+        raise ValueError(f"{what} must hold numbers; got {x!r}.")
+    return x if isinstance(x, jax.Array) else np.asarray(x)
 
 
 def _with_rectifications(state: Any, params: Any, optimizer: Any) -> Any:
@@ -150,13 +173,14 @@ def _tree_like(template: Any, tree: Any, role: str) -> Any:
 
 def cast_like(where: str, old: jax.Array, new: Any) -> jax.Array:
     """``new`` in the dtype and the sharding of ``old``, if that loses nothing."""
+    new = array_of(where, new)
     if np.shape(new) != old.shape:
         raise ValueError(f"{where} has shape {np.shape(new)}, but the parameter has {old.shape}.")
     with jax.numpy_dtype_promotion("standard"):  # Only to see which holds the other.
         wider = jnp.promote_types(new.dtype, old.dtype)
-    if wider != old.dtype:
+    if wider != old.dtype or not jnp.issubdtype(new.dtype, jnp.inexact):
         raise TypeError(
-            f"{where} has dtype {new.dtype}, which would lose digits in the {old.dtype} that is kept here. "
+            f"{where} has dtype {new.dtype}, which does not fit into the {old.dtype} that is kept here. "
             "Convert it beforehand if that is meant; for float64, switch JAX's x64 mode on."
         )
     return jax.device_put(jnp.asarray(new, old.dtype), old.sharding)

@@ -10,6 +10,7 @@ import optax
 
 from radam_optax import presets
 from radam_optax._call import Call, call_of
+from radam_optax._statistics import array_of
 
 ROLES = {
     "exp_avg": "mu",
@@ -134,8 +135,8 @@ def kind_of(settings: Mapping[str, Any]) -> str:
     if {"betas", "decoupled_weight_decay"} <= settings.keys():
         return "torch_radam"
     raise ValueError(
-        f"The param_group with {sorted(settings)} is not of an optimizer that can be moved: torch.optim's "
-        "SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, RAdam, or the RAdam of its authors."
+        f"The param_group with {sorted(map(str, settings))} is not of an optimizer that can be moved: "
+        "torch.optim's SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, RAdam, or the RAdam of its authors."
     )
 
 
@@ -144,9 +145,8 @@ def check_settings(index: int, group: Mapping[str, Any], ours: Continued, optimi
     kind = kind_of(group)
     factory = getattr(presets, kind)
     defaults = Call(factory, {}).defaults()
-    theirs = {
-        name: type(default)(plain(name, group.get(name, default))) for name, default in defaults.items()
-    }
+    where = f"in param_groups[{index}]"
+    theirs = {n: _read(f"`{n}` {where}", group.get(n, default), default) for n, default in defaults.items()}
     if kind == "official_radam":
         theirs["degenerated_to_sgd"] = ours.settings.get("degenerated_to_sgd", False)  # It is not kept.
     go_on = f"To go on as before use presets.{Call(factory, theirs)}."
@@ -177,6 +177,19 @@ def _equal(theirs: Any, ours: Any) -> bool:
     return bool(np.asarray(theirs, ours.dtype) == ours) if isinstance(ours, jax.Array) else theirs == ours
 
 
+def _read(what: str, value: Any, default: Any) -> Any:
+    """A hyperparameter of PyTorch, of the kind of our default; raises ValueError if it is of another."""
+    if isinstance(default, tuple):
+        if not (isinstance(value, list | tuple) and len(value) == len(default)):
+            raise ValueError(f"{what} must be {len(default)} numbers; got {value!r}.")
+        return tuple(number(what, v) for v in value)
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"{what} must be True or False; got {value!r}.")
+        return value
+    return number(what, value)
+
+
 def plain(name: str, value: Any) -> Any:
     """A hyperparameter as Python's number, from a tensor or an array."""
     if callable(value):
@@ -197,34 +210,61 @@ def entries(
 
     Raises ValueError if a group has other settings than the optimizer, or the names do not fit.
     """
-    if not (isinstance(state_dict, Mapping) and {"state", "param_groups"} <= state_dict.keys()):
-        raise ValueError(
-            "`state_dict` must be that of an optimizer of PyTorch, with 'state' and 'param_groups'."
-        )
-    groups = dict(enumerate(state_dict["param_groups"]))
+    _check_form(state_dict)
+    groups = state_dict["param_groups"]
+    ids = [i for settings in groups for i in settings["params"]]
     if order is None:
-        try:
-            order = [name for settings in groups.values() for name in settings["param_names"]]
-        except KeyError:
+        if not all(_is_list(settings.get("param_names"), str) for settings in groups):
             raise ValueError(
                 "The state_dict does not name its parameters: pass `order`, "
                 "[name for name, _ in module.named_parameters()]."
-            ) from None
-    total = sum(len(settings["params"]) for settings in groups.values())
-    if len(order) != total:
+            )
+        order = [name for settings in groups for name in settings["param_names"]]
+    check_order(order)
+    if len(order) != len(ids):
         raise ValueError(
-            f"`order` must name the {total} parameters of the state_dict; it names {len(order)}."
+            f"`order` must name the {len(ids)} parameters of the state_dict; it names {len(order)}."
         )
-    if group is not None and group not in groups:
-        raise ValueError(f"`group` must be one of {list(groups)}; got {group!r}.")
+    if unknown := [i for i in state_dict["state"] if i not in ids]:
+        raise ValueError(f"'state' holds parameters that are in none of the param_groups: {unknown}.")
+    if group is not None and group not in [*range(len(groups))]:
+        raise ValueError(f"`group` must be one of {[*range(len(groups))]}; got {group!r}.")
+    names = dict(zip(ids, order, strict=True))
     found = {}
-    for index, settings in groups.items():
+    for index, settings in enumerate(groups):
         if group in (None, index):
             check_settings(index, settings, ours, optimizer)
             for i in settings["params"]:
                 kept = state_dict["state"].get(i, {}).items()
-                found[order[i]] = {key: value for key, value in kept if value is not None}
+                found[names[i]] = {key: value for key, value in kept if value is not None}
     return found
+
+
+def check_order(order: Any) -> None:
+    """Raises ValueError if it is not a list of different names."""
+    if not (_is_list(order, str) and len(set(order)) == len(order)):
+        raise ValueError(f"`order` must be a list of different names; got {order!r}.")
+
+
+def _check_form(state_dict: Any) -> None:
+    """Raises ValueError if it is not laid out as the state_dict of an optimizer of PyTorch."""
+    given = state_dict if isinstance(state_dict, Mapping) else {}
+    state: Any = given.get("state")
+    groups: Any = given.get("param_groups")
+    form = "'state' maps numbers of parameters to mappings"
+    sound = isinstance(state, Mapping) and all(isinstance(entry, Mapping) for entry in state.values())
+    if sound:
+        form = "'param_groups' is a list of mappings, each with a list 'params' of different numbers"
+        sound = _is_list(groups, Mapping) and all(_is_list(g.get("params"), int) for g in groups)
+    if sound:
+        ids = [i for g in groups for i in g["params"]]
+        sound = len(set(ids)) == len(ids)
+    if not sound:
+        raise ValueError(f"`state_dict` must be that of an optimizer of PyTorch, where {form}.")
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(v, kind) for v in value)
 
 
 def common_keys(entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
@@ -237,18 +277,26 @@ def common_keys(entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
         )
     common = set().union(*keys)
     if unknown := common - {*ROLES, "step", "mu_product"}:
-        raise ValueError(f"The state_dict holds statistics that are not known: {sorted(unknown)}.")
+        raise ValueError(f"The state_dict holds statistics that are not known: {sorted(map(str, unknown))}.")
     return common
 
 
 def common(entries: Mapping[str, Mapping[str, Any]], key: str) -> float:
     """A number that all parameters share; raises ValueError if they do not."""
-    values = {float(entry[key]) for entry in entries.values()}
+    values = {number(f"`{key}` of {name!r}", entry[key]) for name, entry in entries.items()}
     if len(values) > 1:
         raise ValueError(
             f"The parameters differ in their `{key}`: {sorted(values)}. Move them apart, by `group`."
         )
     return values.pop()
+
+
+def number(what: str, value: Any) -> float:
+    """A Python number, or one in a tensor or an array; raises ValueError if it is none."""
+    array = array_of(what, value)
+    if array.shape or np.iscomplexobj(array):
+        raise ValueError(f"{what} must be a number; got {value!r}.")
+    return float(array)
 
 
 def whole(step: float) -> int:
@@ -274,18 +322,25 @@ def targets(params: Any, names: Any) -> list[Target]:
         if path and getattr(path[-1], "name", None) == "value":
             path = path[:-1]  # Of the variables of Flax NNX.
         text, shape = jax.tree_util.keystr(path, simple=True, separator="."), np.shape(leaf)
-        name, axes = names(text, shape)
+        name, axes = _name_and_axes(names(text, shape), text, shape)
         if name in found:
             raise ValueError(f"`names` gives {name!r} to both {found[name].path!r} and {text!r}.")
-        if axes is not None and sorted(axes) != list(range(len(shape))):
-            raise ValueError(f"`names` gives {text!r} of shape {shape} the axes {tuple(axes)}.")
         found[name] = Target(text, shape, name, axes)
     return list(found.values())
 
 
+def _name_and_axes(result: Any, path: str, shape: tuple[int, ...]) -> tuple[str, Sequence[int] | None]:
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], str)):
+        raise ValueError(f"`names` must return a name and an order of axes; it gives {path!r} {result!r}.")
+    name, axes = result
+    if axes is not None and not (_is_list(axes, int) and sorted(axes) == list(range(len(shape)))):
+        raise ValueError(f"`names` gives {path!r} of shape {shape} the axes {axes!r}.")
+    return name, axes
+
+
 def check_complete(ours: set[str], theirs: set[str], *, extra: bool = True) -> None:
     """Raises ValueError if one side has parameters that the other lacks."""
-    missing, surplus = sorted(ours - theirs), sorted(theirs - ours) if extra else []
+    missing, surplus = sorted(ours - theirs), sorted(map(str, theirs - ours)) if extra else []
     if missing or surplus:
         raise ValueError(
             f"The parameters do not match PyTorch's. Missing there: {missing or 'none'}; missing here: "
@@ -293,9 +348,9 @@ def check_complete(ours: set[str], theirs: set[str], *, extra: bool = True) -> N
         )
 
 
-def take(tensor: Any, target: Target, what: str) -> np.ndarray:
+def take(tensor: Any, target: Target, what: str) -> np.ndarray | jax.Array:
     """A tensor in the layout of the leaf."""
-    array = to_array(tensor)
+    array = array_of(f"{what} of {target.name!r}", tensor)
     shape = array.shape
     if target.axes is not None and len(target.axes) == array.ndim:
         array = np.transpose(array, target.axes)
@@ -312,16 +367,6 @@ def give(leaf: Any, target: Target) -> Any:
     """A leaf as a tensor in PyTorch's layout."""
     array = np.asarray(leaf)
     return to_tensor(array if target.axes is None else np.transpose(array, np.argsort(target.axes)))
-
-
-def to_array(tensor: Any) -> np.ndarray:
-    """A NumPy array from a tensor on any device; bfloat16 goes through float32, which holds it."""
-    if not hasattr(tensor, "detach"):
-        return np.asarray(tensor)
-    tensor = tensor.detach().cpu()
-    if str(tensor.dtype) == "torch.bfloat16":
-        return tensor.float().numpy().astype(jnp.bfloat16)
-    return tensor.numpy()
 
 
 def to_tensor(array: np.ndarray) -> Any:

@@ -153,9 +153,6 @@ def _check_shapes(arrays: tuple[jax.Array, ...]) -> None:
 @functools.cache
 def _compiled(kernel: Kernel, n_inputs: int, keep_dtype: bool) -> Callable[..., Any]:
     def run(arrays, scalars):
-        for x in arrays[:n_inputs]:
-            if not jnp.issubdtype(x.dtype, jnp.inexact):
-                raise _LeafError(f": updates must be floating or complex; got dtype {x.dtype}.")
         kinds = [jnp.iscomplexobj(x) for x in arrays]
         if any(kinds) and not kinds[0]:
             other = arrays[kinds.index(True)].dtype
@@ -189,10 +186,12 @@ def _cast(x: jax.Array, dtype: DTypeLike) -> jax.Array:
 
 
 def _as_array(x: Any) -> jax.Array:
-    if hasattr(x, "dtype"):
-        return x
-    if isinstance(x, int | float | complex):
+    if isinstance(x, float | complex):
         return jnp.asarray(x)
+    if hasattr(x, "dtype") and hasattr(x, "shape"):
+        if jnp.issubdtype(x.dtype, jnp.inexact):
+            return x
+        raise _LeafError(f": updates and states must be floating or complex; got dtype {x.dtype}.")
     raise _LeafError(f": the updates and the optimizer's state must hold an array there; got {x!r}.")
 
 
@@ -219,7 +218,7 @@ def _flatten_like(updates: Any, treedef: Any, tree: Any) -> list[Any]:
 
 def _shapes(tree: Any) -> dict[str, str]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {name_of(path): f"an array of shape {jnp.shape(leaf)}" for path, leaf in leaves}
+    return {name_of(path): f"an array of shape {getattr(leaf, 'shape', ())}" for path, leaf in leaves}
 
 
 def _leaf_name(tree: Any, index: int) -> str:

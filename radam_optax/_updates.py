@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
 
-from radam_optax._checks import Scalar, ScalarOrSchedule, number, scheduled, validated
+from radam_optax._checks import Scalar, ScalarOrSchedule, expect, number, scheduled, validated
 from radam_optax._tree import abs_sq, check_params, full_like, map_leaves, times
 
 
@@ -38,6 +38,7 @@ def trace(
 
     def update(updates, state, params=None):
         del params
+        expect(optax.TraceState, state)
         inputs, states = (updates,), (state.trace,)
         updates, new = map_leaves(kernel, inputs, states, (decay,), keep_dtype=True)
         return updates, optax.TraceState(new)
@@ -81,6 +82,7 @@ def scale_by_past_updates(decay: Scalar, eps: Scalar) -> optax.GradientTransform
 
     def update(updates, state, params=None):
         del params
+        expect(ScaleByPastUpdatesState, state)
         inputs, scalars = (updates,), (decay, 1 - decay, eps)
         updates, e_x = map_leaves(_match_past, inputs, (state.e_x,), scalars, keep_dtype=True)
         return updates, ScaleByPastUpdatesState(e_x)
@@ -173,12 +175,19 @@ def scale_by_learning_rate(
     """
     if learning_rate is None:
         return optax.identity()
-    start = functools.partial(_start, learning_rate)
+    if callable(learning_rate):
+        return scale(lambda count: -scheduled(learning_rate, count))
+    return scale(-learning_rate)
+
+
+def scale(factor: ScalarOrSchedule) -> optax.GradientTransformation:
+    """Multiplies by ``factor``, a number or a schedule of the count of past updates."""
+    start = functools.partial(_start, factor)
 
     def update(updates, state, params=None):
         del params
-        updates = map_leaves(times, (updates,), (), (-_now(learning_rate, state),), keep_dtype=True)
-        return updates, _next(learning_rate, state)
+        updates = map_leaves(times, (updates,), (), (_now(factor, state),), keep_dtype=True)
+        return updates, _next(factor, state)
 
     return optax.GradientTransformation(start, update)
 
@@ -189,6 +198,7 @@ def _start(value: ScalarOrSchedule, params: optax.Params) -> optax.OptState:
 
 
 def _now(value: ScalarOrSchedule, state: Any) -> Scalar:
+    expect(optax.ScaleByScheduleState if callable(value) else optax.EmptyState, state)
     return scheduled(value, state.count) if callable(value) else value
 
 

@@ -74,7 +74,7 @@ class Checkpoints:
             todelete_subdir=_TRASH,
             enable_async_checkpointing=False,
         )
-        self._manager = ocp.CheckpointManager(self._folder, options=options)
+        self._manager = self._listed(lambda: ocp.CheckpointManager(self._folder, options=options))
         self._unusable: set[int] = set()
 
     def __enter__(self) -> "Checkpoints":
@@ -89,8 +89,16 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps of the checkpoints on disk, ascending."""
-        self._manager.reload()
+        self._listed(self._manager.reload)
         return sorted(self._manager.all_steps())
+
+    def _listed(self, read: Any) -> Any:
+        try:
+            return read()
+        except ValueError as error:
+            raise ValueError(
+                f"The checkpoints in '{self._folder}' cannot be listed: {_line(error)}."
+            ) from error
 
     def save(self, step: int, params: Any, opt_state: Any, extra: Any = None) -> None:
         """Writes a checkpoint; on return it is whole on disk, and all but the newest ``keep`` are gone.

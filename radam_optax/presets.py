@@ -44,7 +44,7 @@ from radam_optax._moments import (
 from radam_optax._optimizers import Optimizer
 from radam_optax._rates import inverse_root, scale_by_rectification
 from radam_optax._schedules import update_number
-from radam_optax._updates import add_decayed_weights, scale_by_learning_rate, scale_params, trace
+from radam_optax._updates import add_decayed_weights, scale, scale_by_learning_rate, scale_params, trace
 
 Betas = tuple[Scalar, Scalar]
 
@@ -73,9 +73,7 @@ def torch_sgd(
         raise ValueError(
             f"`nesterov` needs a `momentum` and no `dampening`; got {momentum!r} and {dampening!r}."
         )
-    dampened = (
-        optax.identity() if _is_zero(dampening) else optax.scale_by_schedule(_from_the_second(1 - dampening))
-    )
+    dampened = optax.identity() if _is_zero(dampening) else scale(_from_the_second(1 - dampening))
     heavy_ball = optax.identity() if _is_zero(momentum) else chain(dampened, trace(momentum, nesterov))
     return _descend(lr, heavy_ball, l2=weight_decay, maximize=maximize)
 
@@ -299,7 +297,7 @@ def _descend(
     maximize: bool = False,
 ) -> Optimizer:
     return chain(
-        *[optax.scale(-1.0)] * maximize,
+        *[scale(-1.0)] * maximize,
         add_decayed_weights(l2),
         *direction,
         add_decayed_weights(decoupled),
@@ -333,7 +331,7 @@ def _is_zero(value: ScalarOrSchedule) -> bool:
     return isinstance(value, int | float) and value == 0
 
 
-def _from_the_second(factor: Scalar) -> optax.Schedule:
+def _from_the_second(factor: Scalar) -> Schedule:
     return lambda count: jnp.where(count == 0, 1.0, factor)
 
 

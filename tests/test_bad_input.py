@@ -179,7 +179,14 @@ def test_every_argument_is_checked_or_known_to_be_free():
     known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *STEPS.items(), *pairs}
     unknown = [a for a in ARGUMENTS if a not in known and a[1] not in free and a[1] not in DTYPES]
     assert not unknown
-    checked = {"steps", "total_steps", "betas", *(a for _, a in (*NUMBERS, *FLAGS, *WORDS)), *DTYPES}
+    checked = {
+        "steps",
+        "total_steps",
+        "betas",
+        "projection_fn",
+        *(a for _, a in (*NUMBERS, *FLAGS, *WORDS)),
+        *DTYPES,
+    }
     assert checked - {"method", "rho", "threshold"} == DOMAINS.keys()
 
 
@@ -520,7 +527,7 @@ def test_the_advice_about_integer_parameters_works(name, way):
 @every_recipe
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
 def test_integer_gradients_are_refused(name, dtype):
-    with raises(TypeError, f"Leaf 'b/c': updates must be floating or complex; got dtype {dtype}."):
+    with raises(TypeError, f"Leaf 'b/c': updates and states must be floating or complex; got dtype {dtype}."):
         update(name, {"a": jnp.ones(3), "b": {"c": jnp.ones((2, 2), dtype)}})
 
 
@@ -631,6 +638,44 @@ def test_no_weight_decay_needs_no_parameters(tx):
     tx.update(PARAMS, tx.init(PARAMS))
 
 
+@pytest.mark.parametrize("value", [None, 1.0, (-1.0, 1.0)])
+def test_a_projection_that_is_no_function_is_refused(value):
+    with raises(TypeError, f"`projection_fn` must be a function; got {value!r}."):
+        rx.project(value)
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if n not in ("sgd", "torch_adamw")])
+def test_the_state_of_another_optimizer_is_refused_by_name(name):
+    """Rather than by an attribute that is missing."""
+    tx = build(name)
+    with pytest.raises((TypeError, ValueError), match=r"^The state must be a `\w+`; got|number of updates"):
+        tx.update(PARAMS, rx.sgd(lambda count: 0.1).init(PARAMS), PARAMS)
+
+
+@pytest.mark.parametrize("count", [2.5, jnp.ones(1, int), np.asarray(True)], ids=repr)
+def test_a_count_that_is_no_integer_scalar_is_refused(count):
+    tx = rx.first_moment(0.9)
+    with raises(
+        TypeError, f"`count` in the state `FirstMomentState` must be of shape () and integer; got {count!r}."
+    ):
+        tx.update(PARAMS, tx.init(PARAMS)._replace(count=count))
+
+
+def test_a_state_of_a_scheduled_decay_is_not_that_of_a_constant_one():
+    constant, scheduled = rx.second_moment(0.9), rx.second_moment(lambda count: 0.9)
+    with raises(ValueError, "The state is of a scheduled decay, but the decay is constant."):
+        constant.update(PARAMS, scheduled.init(PARAMS))
+    with raises(ValueError, "The state is of a constant decay, but the decay is scheduled."):
+        scheduled.update(PARAMS, constant.init(PARAMS))
+
+
+@pytest.mark.parametrize("value", [None, "0.1", object()], ids=["None", "text", "object"])
+def test_a_schedule_that_returns_no_number_is_refused(value):
+    tx = rx.sgd(lambda count: value)
+    with raises(TypeError, f"A schedule must return a number; got {value!r}."):
+        tx.update(PARAMS, tx.init(PARAMS))
+
+
 def test_a_projection_without_parameters_is_refused():
     tx = rx.project(lambda p: p)
     with raises(ValueError, "`project` needs `params`: call `update(updates, state, params)`."):
@@ -653,8 +698,8 @@ def test_a_projection_that_changes_the_shape_is_refused():
     params = {"w": jnp.ones(3)}
     with raises(
         ValueError,
-        "Leaf 'w' of the updates has shape (3,), but the optimizer's state, or another tree given with "
-        "them, has (2,).",
+        "`projection_fn` must return a tree like its argument. Leaf 'w' of the updates has shape (3,), "
+        "but the optimizer's state, or another tree given with them, has (2,).",
     ):
         tx.update(params, tx.init(params), params)
 

@@ -43,24 +43,8 @@ pytestmark = [
 
 BUDGET = int(os.environ.get("RADAM_OPTAX_FUZZ", "1"))
 LIMIT = 120  # Seconds for one case.
-KNOWN = [
-    r"has no attribute|has no len\(\)|not iterable|not subscriptable|unhashable|not supported between",
-    r"as an abstract array|as a JAX value|not a valid JAX array|JAX only supports|key<fry>|PRNGKey",
-    r"None is not a valid|not inexact|not a valid dtype|entry not a 2- or 3-|shape requires ndarray",
-    r"pytree structure error|with dtype object|unsupported operand",
-    r"state .*(ncompatible shapes|could not be broadcast|`which` must be|Cannot safely increment)",
-    r"state \('(junk 8|junk 5|junk 6|swapped)', .*is not",
-    r"could not convert|float\(\) argument|int\(\) |too large (to|for)|can only convert|0-dimensional",
-    r"list indices|string indices|IndexError|KeyError|values to unpack|cannot unpack|as an integer",
-    r"not str|convert float|is not recognized|truth value of|overflow encountered in cast",
-    r"state \('bool', .*is not|Explicitly requested dtype float64",
-    r"\.pt: \w+ is |\.pt: error: unpack requires",
-    r"unknown key|Provided metadata",
-    r"state_dict \('junk 14', \('state',\)\)",
-    r"math domain error|Implicit conversion of an array|not callable|projection_fn|mask=",
-    r"Metadata dict must be a dictionary",
-    r"'maximize': True.* gave .*bfloat16",
-]
+# What optax's own code answers, less clearly: a mask that is none, a chain's state that is no tuple.
+OF_OPTAX = [r"mask=", r"has no len\(\)"]
 PACKAGE = str(pathlib.Path(rx.__file__).parent)
 LIBRARIES = (PACKAGE, str(pathlib.Path(optax.__file__).parent))
 
@@ -80,7 +64,7 @@ def fuzz(quick, slow):
             )
             @given(data=st.data())
             def case(data):
-                with bounded(), but_for_the_known():
+                with bounded(), but_for_optax():
                     check(data, **fixtures)
 
             (hypothesis.seed(cases)(case) if cases == slow and BUDGET == 1 else case)()
@@ -112,12 +96,12 @@ def bounded():
 
 
 @contextlib.contextmanager
-def but_for_the_known():
-    """Lets pass what KNOWN describes."""
+def but_for_optax():
+    """Lets pass what is not this package's."""
     try:
         yield
     except AssertionError as error:
-        if not any(re.search(known, str(error), re.DOTALL) for known in KNOWN):
+        if not any(re.search(known, str(error), re.DOTALL) for known in OF_OPTAX):
             raise
 
 
@@ -731,7 +715,8 @@ def values(seed, dtype="float32"):
     return {"a": leaf((2, 3)), "b": [leaf((3,)), leaf(())], "c": leaf((3,), "bfloat16")}
 
 
-STEPPED = {name: {} for name in FACTORIES} | {
+# Those off the menu end in a link of optax, which checks its state less.
+STEPPED = {name: {} for name in FACTORIES if not name.startswith("rectified")} | {
     ("torch_sgd", "momentum"): {"momentum": 0.9, "dampening": 0.5},
     ("torch_rmsprop", "centered"): {"momentum": 0.9, "centered": True},
     ("torch_adam", "amsgrad"): {"amsgrad": True, "weight_decay": 0.1, "decoupled_weight_decay": True},
@@ -1236,7 +1221,7 @@ def check_checkpoint(data, folder, copy_to):
             with Checkpoints(copy_to, rx.radam(1e-3)) as checkpoints:
                 found = checkpoints.restore(SAVED, {"key": jnp.arange(3)})
         except Exception as error:
-            assert_clear(str(done), error, "step 1", "step 2", within=(PACKAGE,))
+            assert_clear(str(done), error, "step 1", "step 2", "listed", within=(PACKAGE,))
             return
     if found is None:
         assert not listed, f"{done}: nothing is found, and nothing said"
