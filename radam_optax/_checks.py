@@ -170,8 +170,10 @@ def expect(kind: type[Any], state: Any) -> None:
             f"The state must be a `{kind.__name__}`; got {type(state).__name__}. It is of another optimizer."
         )
     for name, kind_of_number in (("count", jnp.integer), ("elapsed", jnp.floating)):
-        clock = getattr(state, name) if name in state._fields else None
-        if clock is None or (name == "elapsed" and isinstance(clock, tuple)):
+        if name not in state._fields:
+            continue
+        clock = getattr(state, name)
+        if name == "elapsed" and isinstance(clock, tuple):
             continue
         array = clock if hasattr(clock, "dtype") else np.asarray(clock)
         if np.shape(array) or not jnp.issubdtype(array.dtype, kind_of_number):
