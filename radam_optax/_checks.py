@@ -175,8 +175,8 @@ def expect(kind: type[Any], state: Any) -> None:
         clock = getattr(state, name)
         if name == "elapsed" and isinstance(clock, tuple):
             continue
-        array = clock if hasattr(clock, "dtype") else np.asarray(clock)
-        if np.shape(array) or not jnp.issubdtype(array.dtype, kind_of_number):
+        array: Any = np.asarray(clock) if isinstance(clock, int | float) else clock
+        if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, kind_of_number)):
             raise TypeError(
                 f"`{name}` in the state `{kind.__name__}` must be of shape () and {kind_of_number.__name__}; "
                 f"got {clock!r}."
