@@ -29,10 +29,10 @@ class Call(NamedTuple):
 
 
 class _Made:
-    call: Call
+    call: Call | None = None  # As it is after `_replace`.
 
     def __repr__(self) -> str:
-        return str(self.call)
+        return str(self.call) if self.call else super().__repr__()
 
 
 class _Transformation(_Made, optax.GradientTransformation):

@@ -72,6 +72,8 @@ def _text(value: Any) -> str:
         return str(value)
     if callable(value):
         return _FUNCTION
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return f"({', '.join(map(_text, value))})"
     return repr(value) if value is None or isinstance(value, bool | int | float | str) else "<tree>"
 
 

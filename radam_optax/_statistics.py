@@ -15,7 +15,7 @@ import optax
 
 from radam_optax._checks import as_scalar
 from radam_optax._rates import RectificationState
-from radam_optax._tree import name_of
+from radam_optax._tree import name_of, sharding_of
 
 ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace")
 _CLOCKS = ("count", "elapsed")
@@ -68,6 +68,8 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
     for role in ROLES:
         if (role in kept.trees) != (role in statistics.trees):
             raise ValueError(_missing(role, by_optimizer=role in statistics.trees, optimizer=optimizer))
+    if kept.elapsed is None and statistics.elapsed is not None:
+        raise ValueError(f"The given state is of a scheduled decay, but that of {optimizer!r} is constant.")
     if kept.elapsed is not None and statistics.elapsed is None:
         raise ValueError(f"{optimizer!r} schedules a decay, of whose past the given state knows nothing.")
     if kept.count is not None and statistics.count is None:
@@ -183,4 +185,4 @@ def cast_like(where: str, old: jax.Array, new: Any) -> jax.Array:
             f"{where} has dtype {new.dtype}, which does not fit into the {old.dtype} that is kept here. "
             "Convert it beforehand if that is meant; for float64, switch JAX's x64 mode on."
         )
-    return jax.device_put(jnp.asarray(new, old.dtype), old.sharding)
+    return jax.device_put(jnp.asarray(new, old.dtype), sharding_of(old))

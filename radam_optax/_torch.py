@@ -43,6 +43,13 @@ _LABELS = {
 }
 
 
+# Keys of a param_group that change no number: of implementations, and of schedulers.
+_NO_SETTINGS = {
+    *("params", "param_names", "buffer", "foreach", "fused", "capturable", "differentiable"),
+    *("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"),
+}
+
+
 class Continued(NamedTuple):
     """The algorithm that an optimizer continues, with PyTorch's names of its hyperparameters."""
 
@@ -64,7 +71,7 @@ def continued(optimizer: optax.GradientTransformation) -> Continued:
     if call.name == "torch_adamw":
         return Continued("torch_adam", settings | {"decoupled_weight_decay": True})
     equal, nearest = _EQUALS.get(call.name, (_nothing, "one of presets"))
-    if (found := equal(settings)) is None:
+    if settings.get("learning_rate") is None or (found := equal(settings)) is None:
         raise ValueError(f"No optimizer of PyTorch computes what {call} does; use {nearest} instead.")
     defaults = Call(getattr(presets, found[0]), {}).defaults()
     return Continued(found[0], defaults | found[1] | {"lr": settings["learning_rate"]})
@@ -100,9 +107,14 @@ def _sgd(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return "torch_sgd", {"momentum": a["momentum"] or 0.0, "nesterov": a.get("nesterov", False)}
 
 
+def _nesterov(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "torch_sgd", {"momentum": a["momentum"], "nesterov": True}
+
+
 _EQUALS = {
     "sgd": (_sgd, "presets.torch_sgd"),
     "momentum": (_sgd, "presets.torch_sgd"),
+    "nesterov": (_nesterov, "presets.torch_sgd"),
     "adam": (_adam, "presets.torch_adam"),
     "adamw": (_adam, "presets.torch_adamw, with optax.partition for a mask"),
     "amsgrad": (_amsgrad, "presets.torch_adam(amsgrad=True), or bias_correction='after_max'"),
@@ -158,6 +170,11 @@ def check_settings(index: int, group: Mapping[str, Any], ours: Continued, optimi
         raise ValueError(
             f"param_groups[{index}], of an older PyTorch, does not say whether its weight decay is decoupled "
             "(AdamW) or not (Adam). Set its 'decoupled_weight_decay' to True or False."
+        )
+    if unknown := group.keys() - defaults.keys() - _NO_SETTINGS:
+        raise ValueError(
+            f"param_groups[{index}] has settings that {_LABELS[kind]} does not have: "
+            f"{sorted(map(str, unknown))}. Remove them if they change nothing."
         )
     for name, value in ours.settings.items():
         if name == "lr" or _equal(theirs[name], value):
@@ -221,6 +238,9 @@ def entries(
             )
         order = [name for settings in groups for name in settings["param_names"]]
     check_order(order)
+    held = [name for settings in groups for name in settings.get("param_names") or ()]
+    if sorted(held) == sorted(order) and held != list(order):
+        raise ValueError(f"`order` must be that of the state_dict, {held}; got {list(order)}.")
     if len(order) != len(ids):
         raise ValueError(
             f"`order` must name the {len(ids)} parameters of the state_dict; it names {len(order)}."

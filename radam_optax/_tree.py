@@ -226,6 +226,11 @@ def _leaf_name(tree: Any, index: int) -> str:
     return f"Leaf {path!r}" if path else "The array"
 
 
+def sharding_of(leaf: Any) -> Any:
+    """Where a leaf has to be; None for host data, and for arrays that JAX may move as it likes."""
+    return getattr(leaf, "sharding", None) if getattr(leaf, "committed", True) else None
+
+
 def name_of(path: Any) -> str:
     """The path of a leaf as it stands in messages."""
     return jax.tree_util.keystr(path, simple=True, separator="/")

@@ -13,6 +13,7 @@ taken for one. It holds two items:
 Needs the extra ``checkpoint``. One process may save into a folder; any number may restore from it.
 """
 
+import errno
 import os
 import pathlib
 import re
@@ -27,6 +28,7 @@ import optax
 from radam_optax._checks import transformation, warn, whole_number
 from radam_optax._checksum import checksum_of, data_of
 from radam_optax._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
+from radam_optax._tree import sharding_of
 
 try:
     import orbax.checkpoint as ocp
@@ -34,6 +36,8 @@ except ModuleNotFoundError as error:
     message = "radam_optax.checkpoint needs Orbax: pip install 'radam-optax[checkpoint]'"
     raise ModuleNotFoundError(message, name=error.name) from error
 
+# Errors that say nothing about the checkpoint: it may be read later.
+_PASSING = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT}
 _TRASH = "deleted"  # What Orbax discards is renamed into it first: nothing half deleted is ever listed.
 
 
@@ -204,7 +208,11 @@ class Checkpoints:
     def _load(self, step: int, item: str, args: Any) -> dict[str, Any]:
         try:
             return dict(self._manager.restore(step, args=ocp.args.Composite(**{item: args}))[item])
+        except MemoryError:
+            raise
         except Exception as error:  # Of whatever kind: what Orbax cannot read is of no use.
+            if isinstance(error, OSError) and error.errno in _PASSING:
+                raise
             raise _UnusableError(_line(error)) from error
 
     def _at(self, step: int) -> str:
@@ -230,7 +238,9 @@ def _line(error: Exception) -> str:
 
 def _sharded_like(params: Any, init: Any) -> Any:
     """What ``init`` would make; a leaf takes the sharding of the parameter whose path its own ends in."""
-    shardings = {(path, np.shape(p)): _sharding(p) for path, p in jax.tree_util.tree_leaves_with_path(params)}
+    shardings = {
+        (path, np.shape(p)): sharding_of(p) for path, p in jax.tree_util.tree_leaves_with_path(params)
+    }
 
     def like(path, leaf):
         ends = ((path[start:], leaf.shape) for start in range(len(path) + 1))
@@ -240,11 +250,6 @@ def _sharded_like(params: Any, init: Any) -> Any:
     return jax.tree_util.tree_map_with_path(like, jax.eval_shape(init, params))
 
 
-def _sharding(leaf: Any) -> Any:
-    """Where a leaf has to be; None for host data, and for arrays that JAX may move as it likes."""
-    return getattr(leaf, "sharding", None) if getattr(leaf, "committed", True) else None
-
-
 def _placed(data: np.ndarray | None, record: dict[str, Any], like: Any) -> Any:
     """What Orbax read (None: an array without elements), of the kind and in the place of ``like``."""
     x: Any = np.empty(record["shape"], record["dtype"]) if data is None else data
@@ -252,6 +257,8 @@ def _placed(data: np.ndarray | None, record: dict[str, Any], like: Any) -> Any:
         return x
     if isinstance(like, np.generic | bool | int | float | complex):
         return type(like)(x.item())
+    if jax.dtypes.canonicalize_dtype(x.dtype) != x.dtype:
+        raise ValueError(f"The checkpoint holds arrays of {x.dtype}: switch JAX's x64 mode on.")
     if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
         impl = []  # jax.random.key_impl takes no ShapeDtypeStruct.
         jax.eval_shape(lambda key: impl.append(jax.random.key_impl(key)), like)
@@ -259,4 +266,4 @@ def _placed(data: np.ndarray | None, record: dict[str, Any], like: Any) -> Any:
     elif record["weak_type"]:
         weak = jnp.full(x.shape, x.dtype.type(0).item())  # A Python number's type is weak, and .at keeps it.
         x = weak.at[...].set(x) if weak.dtype == x.dtype else x
-    return jax.device_put(x, _sharding(like))
+    return jax.device_put(x, sharding_of(like))

@@ -36,7 +36,7 @@ import numpy as np
 import optax
 
 from radam_optax import _statistics, _torch
-from radam_optax._checks import value_at
+from radam_optax._checks import value_at, whole_number
 from radam_optax._moments import DebiasState
 from radam_optax._statistics import Statistics, cast_like
 
@@ -128,7 +128,9 @@ def from_torch(
     keys = _torch.common_keys(entries)
     keeps_nothing = ours.kind == "torch_sgd" and ours.settings["momentum"] == 0
     if not keys and not keeps_nothing:
-        return optimizer.init(params)  # PyTorch has not made an update yet.
+        if count:
+            raise ValueError(f"PyTorch has not made an update yet, but `count` is {count}.")
+        return optimizer.init(params)
     structure = jax.tree.structure(params)
     trees = {
         role: structure.unflatten([_torch.take(entries[t.name][key], t, f"`{key}`") for t in targets])
@@ -137,8 +139,11 @@ def from_torch(
     }
     if any(map(np.iscomplexobj, jax.tree.leaves(trees))):
         raise TypeError("Complex parameters cannot be moved: PyTorch keeps the squares of their two parts.")
-    steps = _torch.whole(_torch.common(entries, "step")) if "step" in keys else count
-    elapsed = -math.log(_torch.common(entries, "mu_product")) if "mu_product" in keys else None
+    steps = _torch.whole(_torch.common(entries, "step")) if "step" in keys else None
+    steps = _agreed(steps, count)
+    product = _torch.common(entries, "mu_product") if "mu_product" in keys else None
+    # In float32 it is 0 after 140 updates, and was next to nothing long before.
+    elapsed = None if product is None else -math.log(max(product, 5e-324))
     return _statistics.write(Statistics(trees, steps, elapsed), params, optimizer)
 
 
@@ -162,14 +167,16 @@ def to_torch(
         raise ValueError(f"`state` is not one of {optimizer!r} for these parameters.")
     statistics = _statistics.read(state)
     keys = _torch.KEYS[kind]
-    count = statistics.count if count is None else count
+    count = _agreed(statistics.count, count)
     if count is None and ("step" in keys or callable(settings["lr"])):
         raise ValueError("The state does not hold the number of updates so far: pass it as `count`.")
     targets = _torch.targets(params, names)
     _torch.check_order(order)
     _torch.check_complete({target.name for target in targets}, set(order))
     entries: dict[str, dict[str, Any]] = {target.name: {} for target in targets}
-    for key in keys & _torch.ROLES.keys():
+    for key in (
+        keys & _torch.ROLES.keys() if count != 0 else ()
+    ):  # PyTorch has nothing before the first update.
         for target, leaf in zip(
             targets, jax.tree.leaves(statistics.trees.get(_torch.ROLES[key])), strict=False
         ):
@@ -181,9 +188,9 @@ def to_torch(
         del settings["degenerated_to_sgd"]  # A field of the authors' optimizer, not of its state.
         settings["buffer"] = [[None, None, None] for _ in range(10)]
     for entry in entries.values():
-        if "step" in keys:
+        if "step" in keys and entry:
             entry["step"] = count if official else _torch.to_tensor(np.asarray(count, "float32"))
-        if "mu_product" in keys:
+        if "mu_product" in keys and entry:
             entry["mu_product"] = _torch.to_tensor(np.exp(-np.asarray(statistics.elapsed)))
     ids = list(range(len(order)))
     return {
@@ -240,12 +247,11 @@ def load_torch(path: str | os.PathLike[str]) -> dict[str, Any]:
     with open(path, "rb"):  # A missing file is an OSError, whatever the library makes of it.
         pass
     if path.endswith(".safetensors"):
-        import safetensors
         from safetensors.numpy import load_file
 
         try:
             return load_file(path)
-        except safetensors.SafetensorError as error:
+        except Exception as error:
             raise ValueError(f"{path!r} is no intact file of safetensors: {error}") from error
     import zipfile
 
@@ -271,8 +277,18 @@ def _between(state: Any, params: Any, optimizer: Any, count: int | None) -> Any:
                     "optax's AMSGrad takes the maximum of the corrected second moment, this state or "
                     "optimizer that of the raw one: use amsgrad(bias_correction='before_max'), its default."
                 )
-    known = statistics.count if count is None else count
+    known = _agreed(statistics.count, count)
     return _statistics.write(statistics._replace(count=known), params, optimizer)
+
+
+def _agreed(held: int | None, count: int | None) -> int | None:
+    """The number of updates that a state holds, or else the one given."""
+    if count is None:
+        return held
+    count = int(whole_number("count", count))
+    if held not in (None, count):
+        raise ValueError(f"The state holds the number of updates, {held}; `count` is {count}.")
+    return count
 
 
 def _is_debias(x: Any) -> bool:

@@ -69,7 +69,8 @@ def torch_sgd(
     Raises:
       ValueError: nesterov without momentum, or with dampening, as in PyTorch.
     """
-    if nesterov and (_is_zero(momentum) or not _is_zero(dampening)):
+    dampens = isinstance(dampening, float) and dampening != 0
+    if nesterov and (_is_zero(momentum) or dampens):
         raise ValueError(
             f"`nesterov` needs a `momentum` and no `dampening`; got {momentum!r} and {dampening!r}."
         )
@@ -101,7 +102,7 @@ def torch_adagrad(
 @validated()
 def torch_rmsprop(
     lr: ScalarOrSchedule = 1e-2,
-    alpha: ScalarOrSchedule = 0.99,
+    alpha: Scalar = 0.99,
     eps: Scalar = 1e-8,
     weight_decay: ScalarOrSchedule = 0.0,
     momentum: Scalar = 0.0,
@@ -359,6 +360,7 @@ def _up_and_down(lr: ScalarOrSchedule, total: ArrayLike, proportion: Scalar, min
         rising = steps * proportion
         falling = jnp.maximum(steps - rising, 1)
         down = top + (min_lr - top) * jnp.minimum((t - rising) / falling, 1)
-        return jnp.where(t <= rising, top * t / rising, down)
+        planned = jnp.where(t <= rising, top * t / jnp.where(rising == 0, 1, rising), down)
+        return jnp.where(steps == 0, top, planned)
 
     return schedule

@@ -67,3 +67,8 @@ def test_it_is_a_transformation_of_optax_still(name):
 
 def test_what_optax_made_has_no_call():
     assert call_of(optax.chain(rx.sgd(0.1))) is None
+
+
+def test_a_rebuilt_transformation_prints_as_optaxs_do():
+    tx = rx.adam(0.1)
+    assert repr(tx._replace(init=tx.init)).startswith("_TransformationExtraArgs(init=<function")

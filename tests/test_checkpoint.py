@@ -714,3 +714,31 @@ def test_sharded_parameters_come_back_in_the_shardings_of_the_template(axis_type
     alone = restored(tmp_path / "sharded", tx, params)
     assert_same(alone.params, params)
     assert not any(leaf.committed for leaf in jax.tree.leaves(alone) if isinstance(leaf, jax.Array))
+
+
+def test_other_betas_are_refused_by_name(tmp_path):
+    params = {"w": jnp.ones(3)}
+    tx = rx.presets.torch_radam(betas=(0.9, 0.999))
+    with Checkpoints(tmp_path, tx) as checkpoints:
+        checkpoints.save(1, params, tx.init(params))
+    with (
+        Checkpoints(tmp_path, rx.presets.torch_radam(betas=(0.5, 0.9))) as checkpoints,
+        pytest.raises(ValueError, match=r"with betas=\(0.9, 0.999\); the optimizer has betas=\(0.5, 0.9\)"),
+    ):
+        checkpoints.restore(params)
+
+
+def test_an_error_that_passes_costs_no_checkpoint(tmp_path, monkeypatch):
+    params, tx = {"w": jnp.ones(3)}, rx.adam(0.1)
+    with Checkpoints(tmp_path, tx) as checkpoints:
+        for step in (1, 2):
+            checkpoints.save(step, params, tx.init(params))
+
+        def fail(*_, **__):
+            raise OSError(24, "Too many open files")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoints._manager, "restore", fail)
+            with pytest.raises(OSError, match="Too many open files"):
+                checkpoints.restore(params)
+        assert checkpoints.restore(params).step == 2

@@ -20,7 +20,7 @@ for package in ("flax", "orbax.checkpoint", "rich", "sklearn"):
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-STEPS = 80  # More than the killed runs get to.
+STEPS = 160  # More than the killed runs get to.
 PATIENCE = 100  # Seconds for a run to start and save.
 
 

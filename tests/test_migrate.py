@@ -503,10 +503,11 @@ def test_a_schedule_of_plain_sgd_goes_on_where_it_was():
     saved, tx = state_dict("SGD"), presets.torch_sgd(lambda count: 0.1 / (1 + count))
     with refuses(ValueError, "pass it as `count`."):
         migrate.from_torch(saved, LINEAR, tx)
-    assert rx.step_count(migrate.from_torch(saved, LINEAR, tx, count=3)) == 3
+    state = migrate.from_torch(saved, LINEAR, tx, count=3)
+    assert rx.step_count(state) == 3
     assert not jax.tree.leaves(migrate.from_torch(saved, LINEAR, presets.torch_sgd()))
     settings = {"order": ["weight", "bias"]}
-    back = migrate.to_torch(tx.init(LINEAR), LINEAR, tx, **settings, count=3)
+    back = migrate.to_torch(state, LINEAR, tx, **settings)
     assert back["param_groups"][0]["lr"] == np.float32(0.1 / 3)
     plain = presets.torch_sgd()
     assert migrate.to_torch(plain.init(LINEAR), LINEAR, plain, **settings)["state"] == {0: {}, 1: {}}
@@ -685,3 +686,80 @@ def test_damaged_files_are_refused(tmp_path, kind):
             migrate.load_torch(path)
     with pytest.raises(FileNotFoundError):
         migrate.load_torch(tmp_path / f"missing.{kind}")
+
+
+@pytest.mark.parity
+def test_nadam_moves_after_its_product_of_momenta_has_vanished():
+    """PyTorch keeps it in float32, where it is 0 after 140 updates."""
+    saved = state_dict("NAdam", steps=200)
+    assert saved["state"][0]["mu_product"] == 0
+    tx = presets.torch_nadam()
+    state = migrate.from_torch(saved, LINEAR, tx)
+    updates, state = tx.update(LINEAR, state, LINEAR)
+    assert all(jnp.isfinite(u).all() for u in jax.tree.leaves((updates, state)))
+    np.testing.assert_allclose(updates["bias"], -2e-3, rtol=1e-3)  # A constant gradient: the learning rate.
+
+
+@pytest.mark.parity
+def test_an_order_that_contradicts_the_state_dict_is_refused():
+    with refuses(
+        ValueError, "`order` must be that of the state_dict, ['weight', 'bias']; got ['bias', 'weight']."
+    ):
+        migrate.from_torch(state_dict(), LINEAR, presets.torch_adam(), order=["bias", "weight"])
+
+
+@pytest.mark.parity
+def test_settings_that_pytorch_does_not_have_are_refused():
+    """Of an optimizer that only looks like PyTorch's, such as a RMSprop with eps inside the root."""
+    saved = state_dict("RMSprop")
+    saved["param_groups"][0] |= {"decoupled_decay": False, "initial_lr": 0.01}
+    with refuses(ValueError, "has settings that PyTorch's RMSprop does not have: ['decoupled_decay']."):
+        migrate.from_torch(saved, LINEAR, presets.torch_rmsprop())
+
+
+def test_a_count_that_contradicts_the_state_is_refused():
+    state = optax.adam(0.1).init(LINEAR)
+    with refuses(ValueError, "The state holds the number of updates, 0; `count` is 3."):
+        migrate.from_optax(state, LINEAR, rx.adam(0.1), count=3)
+    for count in (2.5, -3, "3"):
+        with pytest.raises((TypeError, ValueError), match="`count` must be"):
+            migrate.from_optax(optax.rmsprop(0.1).init(LINEAR), LINEAR, rx.rmsprop(0.1), count=count)
+
+
+@pytest.mark.parity
+def test_a_count_before_the_first_update_is_refused():
+    with refuses(ValueError, "PyTorch has not made an update yet, but `count` is 5."):
+        migrate.from_torch(state_dict(steps=0), LINEAR, presets.torch_adam(), count=5)
+
+
+@pytest.mark.parity
+def test_before_the_first_update_pytorch_keeps_nothing():
+    """A momentum buffer of zeros would be dampened at the first update, none is not."""
+    pytest.importorskip("torch")
+    tx = presets.torch_sgd(momentum=0.9, dampening=0.5)
+    saved = migrate.to_torch(tx.init(LINEAR), LINEAR, tx, order=["weight", "bias"])
+    assert saved["state"] == {0: {}, 1: {}}
+
+
+def test_a_scheduled_decay_does_not_become_a_constant_one():
+    tx = rx.adam(0.1, b2=lambda count: 0.9)
+    with refuses(ValueError, "The given state is of a scheduled decay"):
+        migrate.to_optax(tx.init(LINEAR), LINEAR, optax.adam(0.1))
+
+
+def test_what_may_be_anywhere_stays_free_to_move():
+    """A moved state works beside arrays on several devices, as a fresh one does."""
+    mesh = jax.make_mesh((2,), ("x",), devices=jax.devices()[:2])
+    batch = jax.device_put(jnp.ones(4), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("x")))
+    params, tx = {"w": jnp.ones(4)}, rx.adam(0.1)
+    state = migrate.from_optax(optax.adam(0.1).init(params), params, tx)
+    params = migrate.params_from_torch({"w": np.ones(4, "float32")}, params)
+    jax.jit(lambda s, p, b: tx.update({"w": p["w"] * b}, s, p))(state, params, batch)
+
+
+def test_nesterov_has_an_equal_and_no_learning_rate_has_none():
+    state = rx.nesterov(0.1).init(LINEAR)
+    moved = migrate.to_torch(state, LINEAR, rx.nesterov(0.1), order=["weight", "bias"], count=0)
+    assert moved["param_groups"][0]["nesterov"]
+    with refuses(ValueError, "No optimizer of PyTorch computes what adam(learning_rate=None)"):
+        migrate.to_torch(rx.adam(None).init(LINEAR), LINEAR, rx.adam(None), order=["weight", "bias"])

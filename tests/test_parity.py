@@ -312,3 +312,11 @@ def test_equals_the_rule_of_tensorflow_addons(b2, amsgrad):
     tx = build(presets.tfa_radam, arguments)
     assert distance(follow(tx), expected) < 1e-12
     assert np.abs(follow(tx, "float32") - expected).max() < 2e-6
+
+
+def test_injected_hyperparameters_give_the_same(x64):
+    """Defaults are injected as well: no planned steps are an array of 0 then."""
+    injected = optax.inject_hyperparams(presets.tfa_radam)(learning_rate=1e-4, beta_2=0.99)
+    plain = presets.tfa_radam(learning_rate=1e-4, beta_2=0.99)
+    assert distance(follow(injected, noise=NOISE[:50]), follow(plain, noise=NOISE[:50])) < 1e-12
+    optax.inject_hyperparams(presets.torch_sgd)(lr=0.1, momentum=0.9, nesterov=True).init(jnp.ones(2))

@@ -291,7 +291,7 @@ def test_case_14_no_gradient_ascent_in_the_first_steps(name, b2):
 
 
 def test_case_14_every_rectified_recipe_is_among_those():
-    assert len(RECTIFIED) == 10
+    assert len(RECTIFIED) == 11
 
 
 @pytest.mark.parametrize(
