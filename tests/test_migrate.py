@@ -568,7 +568,7 @@ def test_masked_leaves_move_with_the_rest(x64):
 
 
 def test_a_state_takes_the_sharding_of_its_parameter():
-    mesh = jax.make_mesh((2,), ("x",), devices=jax.devices()[:2])
+    mesh = jax.sharding.Mesh(jax.devices()[:2], ("x",))
     sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("x"))
     params = {"w": jax.device_put(jnp.ones(4), sharding)}
     state = migrate.from_optax(optax.adam(0.1).init({"w": jnp.ones(4)}), params, rx.adam(0.1))
@@ -749,7 +749,7 @@ def test_a_scheduled_decay_does_not_become_a_constant_one():
 
 def test_what_may_be_anywhere_stays_free_to_move():
     """A moved state works beside arrays on several devices, as a fresh one does."""
-    mesh = jax.make_mesh((2,), ("x",), devices=jax.devices()[:2])
+    mesh = jax.sharding.Mesh(jax.devices()[:2], ("x",))
     batch = jax.device_put(jnp.ones(4), jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("x")))
     params, tx = {"w": jnp.ones(4)}, rx.adam(0.1)
     state = migrate.from_optax(optax.adam(0.1).init(params), params, tx)
