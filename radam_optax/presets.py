@@ -360,7 +360,7 @@ def _up_and_down(lr: ScalarOrSchedule, total: ArrayLike, proportion: Scalar, min
         rising = steps * proportion
         falling = jnp.maximum(steps - rising, 1)
         down = top + (min_lr - top) * jnp.minimum((t - rising) / falling, 1)
-        planned = jnp.where(t <= rising, top * t / jnp.where(rising == 0, 1, rising), down)
+        planned = jnp.where(t <= rising, top * t / rising, down)
         return jnp.where(steps == 0, top, planned)
 
     return schedule

@@ -9,6 +9,7 @@ import pathlib
 import types
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -57,7 +58,7 @@ TRIALS = {
         | ({"total_steps": 200, "min_lr": 1e-4} if a else {"sma_threshold": 4.5})
         for a in (False, True)
     ]
-    + [{"total_steps": 2, "warmup_proportion": 0.75}],
+    + [{"total_steps": 2, "warmup_proportion": 0.75}, {"total_steps": jnp.asarray(0)}],
     "keras_adam": [{"beta_2": 0.99, "epsilon": 1e-3, "weight_decay": 0.1, "amsgrad": True}, {}],
 }
 
