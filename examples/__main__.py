@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from examples._data import DataError
+
 EXTRA = ("flax", "matplotlib", "orbax", "rich", "sklearn")
 
 
@@ -51,6 +53,9 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         stop()
+    except DataError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -1,20 +1,13 @@
 """Handwritten digits: 1797 real images of 8 x 8 pixels, shipped with scikit-learn."""
 
-from typing import NamedTuple
-
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from examples._data import Split
+
 CLASSES = 10
 BATCH = 32
-
-
-class Split(NamedTuple):
-    """Images, float32 of shape (n, 8, 8, 1), and their labels, int32 of shape (n,)."""
-
-    images: np.ndarray
-    labels: np.ndarray
 
 
 def load() -> tuple[Split, Split]:
@@ -30,11 +23,3 @@ def load() -> tuple[Split, Split]:
     )
     mean, std = train_x.mean(), train_x.std()
     return Split((train_x - mean) / std, train_y), Split((test_x - mean) / std, test_y)
-
-
-def batch_indices(seed: int, steps: int, images: int) -> np.ndarray:
-    """Indices of shape (steps, BATCH) into ``images`` images: epoch after epoch, each shuffled anew."""
-    rng = np.random.default_rng(seed)
-    epochs = -(-steps * BATCH // images)
-    order = np.concatenate([rng.permutation(images) for _ in range(epochs)])
-    return order[: steps * BATCH].reshape(steps, BATCH)

@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import nnx
 
 from examples._digits import CLASSES
@@ -42,13 +41,3 @@ class Network(nnx.Module):
         x = nnx.relu(self.conv1(images))
         x = nnx.relu(self.conv2(x))
         return self.linear(x.reshape(x.shape[0], -1))
-
-
-def cross_entropy(model: Network, images: jax.Array, labels: jax.Array) -> jax.Array:
-    """Mean cross-entropy in nats; ln 10 = 2.3 is chance."""
-    return optax.softmax_cross_entropy_with_integer_labels(model(images), labels).mean()
-
-
-def accuracy(model: Network, images: jax.Array, labels: jax.Array) -> jax.Array:
-    """The fraction of the images whose largest logit is at their label."""
-    return (model(images).argmax(axis=-1) == labels).mean()

@@ -1,13 +1,18 @@
-"""What every study shares: options, progress, tables, the device line, files written whole or not at all."""
+"""What all examples share: options, progress, tables, the device line, files whole or not at all."""
 
 import argparse
+import csv
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import jax
+import numpy as np
+from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -26,26 +31,39 @@ def make_console() -> Console:
 
 @contextmanager
 def task(console: Console, name: str, total: int) -> Iterator[Report]:
-    """Shows how far a task of ``total`` steps is: a bar on a terminal, a few lines in a pipe."""
+    """Shows how far a task of ``total`` steps is: a bar on a terminal, a few lines in a pipe.
+
+    The rate leaves out all until the first report, which is mostly compilation.
+    """
+    first = None
+
+    def rate(done: int) -> str:
+        nonlocal first
+        now = time.monotonic()
+        first = first or (done, now)
+        passed = now - first[1]
+        return f"{(done - first[0]) / passed:,.4g}/s" if passed > 0 else ""
+
     if console.is_interactive:
-        # Narrow enough for a status of 44 characters in a terminal of 80.
         columns = (
             TextColumn("{task.description:<17}"),
             BarColumn(7),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[status]}"),
         )
         with Progress(*columns, console=console) as bar:
-            line = bar.add_task(name, total=total, status="compiling")
-            yield lambda done, status: bar.update(line, completed=done, status=status)
+            line = bar.add_task(name, total=total, rate="", status="compiling")
+            yield lambda done, status: bar.update(line, completed=done, rate=rate(done), status=status)
     else:
         shown = 0
 
         def report(done: int, status: str) -> None:
             nonlocal shown
+            speed = rate(done)
             if (part := done * LINES_PER_TASK // total) > shown:
                 shown = part
-                console.print(f"{name:<17} {done:>5}/{total}  {status}", soft_wrap=True)
+                console.print(f"{name:<17} {done:>5}/{total}  {status}  {speed}".rstrip(), soft_wrap=True)
 
         yield report
 
@@ -96,3 +114,32 @@ def atomic(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A CSV file with a header line; floats with six significant digits."""
+    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(
+            [f"{x:.6g}" if isinstance(x, float | np.floating) else x for x in row] for row in rows
+        )
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """A PNG file."""
+    with atomic(path) as partial:
+        figure.savefig(partial, dpi=150)
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Ctrl-C takes effect at the end of the block: Orbax would have more than one line to say about it."""
+    signals = []
+    handler = signal.signal(signal.SIGINT, lambda *_: signals.append(None))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if signals:
+            raise KeyboardInterrupt

@@ -15,8 +15,10 @@ from flax import nnx
 from matplotlib.figure import Figure
 
 import radam_optax as rx
-from examples._digits import BATCH, Split, batch_indices, load
-from examples._network import Network, cross_entropy
+from examples._classification import cross_entropy
+from examples._data import Split, batch_indices
+from examples._digits import BATCH, load
+from examples._network import Network
 from examples._support import (
     Report,
     atomic,
@@ -80,7 +82,7 @@ def train(
     program = jax.jit(jax.vmap(run_chunk, (0, 0, None, None, None)), donate_argnums=0)
     spikes, scales = jnp.asarray([False, True]), np.ones(chunks * CHUNK, np.float32)
     scales[AT - 1] = SPIKE
-    batches = batch_indices(seed, chunks * CHUNK, len(data.labels))
+    batches = batch_indices(seed, chunks * CHUNK, len(data.labels), BATCH)
     points = []
     for step in range(0, chunks * CHUNK, CHUNK):
         batch = batches[step : step + CHUNK]

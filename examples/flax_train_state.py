@@ -9,7 +9,8 @@ from flax import linen
 from flax.training.train_state import TrainState
 
 import radam_optax as rx
-from examples._digits import CLASSES, batch_indices, load
+from examples._data import batch_indices
+from examples._digits import BATCH, CLASSES, load
 from examples._support import device_line, make_console, positive_int, task
 
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
         tx=optax.chain(optax.clip_by_global_norm(1.0), rx.radamw(0.01, weight_decay=0.01)),
     )
     with task(console, "RAdamW, clipped", steps) as report:
-        for done, batch in enumerate(batch_indices(0, steps, len(data.labels)), start=1):
+        for done, batch in enumerate(batch_indices(0, steps, len(data.labels), BATCH), start=1):
             state, loss = train_step(state, data.images[batch], data.labels[batch])
             if done % 50 == 0 or done == steps:
                 now = rx.rectification_stats(state.opt_state)

@@ -1,18 +1,21 @@
 """RAdamW on a Flax NNX network for handwritten digits, then six optimizers at three learning rates."""
 
-import argparse
-import time
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import optax
 from flax import nnx
 from rich.console import Console
 
 import radam_optax as rx
-from examples import _comparison, _curves, _digits
-from examples._comparison import CHUNK, LEARNING_RATES, OPTIMIZERS, Curves
-from examples._network import Network, accuracy, cross_entropy
-from examples._support import device_line, make_console, output_folder, positive_int, print_table, task
+from examples import _digits
+from examples._classification import accuracy, classification, cross_entropy
+from examples._comparison import CHUNK, LEARNING_RATES, OPTIMIZERS, draw
+from examples._data import Split, batch_indices
+from examples._network import Network
+from examples._study import Size, Study
+from examples._support import print_table, task
+from examples._training import rows_of, train
 
 READING = (
     "How to read it: down a column, the optimizers at one learning rate; along a row, how much the choice "
@@ -21,7 +24,14 @@ READING = (
 )
 
 
-def train_radamw(steps: int, data: _digits.Split, test: _digits.Split, console: Console) -> None:
+SIZES = {
+    "steps": Size(2000, 100, f"optimizer steps per run, rounded up to a multiple of {CHUNK}"),
+    "seeds": Size(3, 2, "runs per setting"),
+}
+COLUMNS = ("optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy")
+
+
+def train_radamw(steps: int, data: Split, test: Split, console: Console) -> None:
     """The usual way: one network, one chain of optax, one jitted step; and how the rectifier opens."""
     model = Network(nnx.Rngs(0))
     chain = optax.chain(optax.clip_by_global_norm(1.0), rx.radamw(0.01, weight_decay=0.01))
@@ -34,7 +44,7 @@ def train_radamw(steps: int, data: _digits.Split, test: _digits.Split, console: 
         return loss
 
     evaluate = nnx.jit(accuracy)
-    batches = _digits.batch_indices(0, steps, len(data.labels))
+    batches = batch_indices(0, steps, len(data.labels), _digits.BATCH)
     with task(console, "RAdamW, clipped", steps) as report:
         for done, batch in enumerate(batches, start=1):
             loss = train_step(model, optimizer, data.images[batch], data.labels[batch])
@@ -44,12 +54,12 @@ def train_radamw(steps: int, data: _digits.Split, test: _digits.Split, console: 
                 report(done, f"loss {loss:.4f}  acc {evaluate(model, *test):5.1%}  {rectifier}")
 
 
-def print_accuracies(results: Mapping[str, Curves], console: Console) -> None:
+def print_accuracies(results: Mapping[str, np.ndarray], console: Console) -> None:
     """A table of the last test accuracies: optimizers down, learning rates across."""
-    seeds = next(iter(results.values())).test_accuracy.shape[1]
+    seeds = next(iter(results.values())).shape[1]
     rows = []
-    for name, curves in results.items():
-        percent = 100 * curves.test_accuracy[:, :, -1]
+    for name, accuracies in results.items():
+        percent = 100 * accuracies[:, :, -1]
         cells = [f"{mean:5.1f}" for mean in percent.mean(axis=1)]
         if seeds > 1:
             spreads = percent.std(axis=1, ddof=1)
@@ -60,45 +70,37 @@ def print_accuracies(results: Mapping[str, Curves], console: Console) -> None:
     print_table(console, f"Test accuracy in % at three learning rates: {spread}", header, rows)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options; ``--quick`` changes what was not given."""
-    parser = argparse.ArgumentParser("python -m examples quickstart", description=__doc__)
-    parser.add_argument(
-        "--steps",
-        type=positive_int,
-        help=f"optimizer steps per run, rounded up to a multiple of {CHUNK} (default: 2000)",
-    )
-    parser.add_argument("--seeds", type=positive_int, metavar="N", help="runs per setting (default: 3)")
-    parser.add_argument(
-        "--out", type=output_folder, default="out/quickstart", metavar="DIR", help="default: %(default)s"
-    )
-    parser.add_argument("--quick", action="store_true", help="100 steps and 2 seeds, unless given")
-    options = parser.parse_args(arguments)
-    options.steps = options.steps or (100 if options.quick else 2000)
-    options.seeds = options.seeds or (2 if options.quick else 3)
-    return options
-
-
 def main(arguments: Sequence[str]) -> None:
-    """Runs both parts; writes ``curves.csv`` and ``curves.png`` at the end."""
-    options = parse(arguments)
-    started = time.monotonic()
-    console = make_console()
-    console.print(device_line())
+    """Runs both parts; writes ``curves.csv``, ``curves.png`` and ``summary.json`` at the end."""
+    study = Study("quickstart", __doc__, arguments, SIZES)
+    options = study.options
     data, test = _digits.load()
-    chunks = -(-options.steps // CHUNK)
-    train_radamw(chunks * CHUNK, data, test, console)
+    steps = -(-options.steps // CHUNK) * CHUNK
+    train_radamw(steps, data, test, study.console)
 
+    digits = classification(Network, data, test, _digits.BATCH)
     results = {}
     for name, recipe in OPTIMIZERS.items():
-        with task(console, name, chunks * CHUNK) as report:
-            results[name] = _comparison.train(recipe, options.seeds, chunks, data, test, report)
-
-    files = options.out / "curves.csv", options.out / "curves.png"
-    _curves.write_csv(files[0], results)
-    _curves.draw(files[1], results)
-    print_accuracies(results, console)
-    console.print(READING.format(100 / len(test.labels)))
-    console.print(
-        f"Wrote {files[0]} and {files[1]} after {time.monotonic() - started:.0f} s.", soft_wrap=True
-    )
+        results[name] = train(
+            study,
+            name,
+            digits,
+            recipe,
+            LEARNING_RATES,
+            seeds=options.seeds,
+            steps=steps,
+            chunk=CHUNK,
+            status=lambda p: (
+                f"accuracy {p['test_accuracy'].mean(axis=1).max():6.1%} at the best learning rate"
+            ),
+        )
+    study.write_csv("curves.csv", COLUMNS, rows_of(results, LEARNING_RATES, CHUNK, COLUMNS[4:]))
+    study.write_figure("curves.png", draw({name: curves["train_loss"] for name, curves in results.items()}))
+    accuracies = {name: curves["test_accuracy"] for name, curves in results.items()}
+    print_accuracies(accuracies, study.console)
+    study.console.print(READING.format(100 / len(test.labels)))
+    means = {
+        name: {str(rate): float(run[:, -1].mean()) for rate, run in zip(LEARNING_RATES, runs, strict=True)}
+        for name, runs in accuracies.items()
+    }
+    study.conclude([], {"test_accuracy": means})

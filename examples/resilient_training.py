@@ -4,10 +4,8 @@ import argparse
 import csv
 import logging
 import shutil
-import signal
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,19 @@ from rich.console import Console
 
 import radam_optax as rx
 from examples import _digits, _faults
+from examples._classification import accuracy
+from examples._data import batch_indices
 from examples._guarded import Run, digest, guard, make_program, start
-from examples._network import Network, accuracy
+from examples._network import Network
 from examples._support import (
-    atomic,
     device_line,
+    interrupts_wait,
     make_console,
     output_folder,
     positive_int,
     print_table,
     task,
+    write_csv,
 )
 from radam_optax.checkpoint import Checkpoints
 
@@ -68,21 +69,7 @@ def read_log(path: Path, step: int) -> list[list[Any]]:
 
 def write_log(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     """One row per checkpoint: the mean loss since the last one, the steps left out since the first."""
-    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-
-
-@contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Ctrl-C takes effect at the end of the block: Orbax would have more than one line to say about it."""
-    signals = []
-    handler = signal.signal(signal.SIGINT, lambda *_: signals.append(None))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if signals:
-            raise KeyboardInterrupt
+    write_csv(path, COLUMNS, rows)
 
 
 def print_faults(faults: np.ndarray, taken: np.ndarray, console: Console) -> None:
@@ -136,7 +123,7 @@ def main(arguments: Sequence[str]) -> None:
         rows = read_log(log, first)
         steps = first + -(-max(options.steps - first, 0) // every) * every
         # The batch and the fault of a step depend on the seed and the step alone.
-        batches = _digits.batch_indices(seed, steps, len(data.labels))
+        batches = batch_indices(seed, steps, len(data.labels), _digits.BATCH)
         faults = _faults.draw(seed, steps, options.float16) * options.faults
         with task(console, options.optimizer, steps) as report:
             for step in range(first + every, steps + 1, every):

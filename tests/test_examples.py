@@ -111,7 +111,7 @@ def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     assert "\x1b" not in out
     assert "rho   98.3  r 0.215" in out
     assert "RAdam + AMSGrad     100/100  accuracy" in out
-    assert {file.name for file in tmp_path.iterdir()} == {"curves.csv", "curves.png"}
+    assert {file.name for file in tmp_path.iterdir()} == {"curves.csv", "curves.png", "summary.json"}
 
     with (tmp_path / "curves.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
