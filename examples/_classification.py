@@ -7,6 +7,7 @@ import jax
 import optax
 from flax import nnx
 
+from examples._augmentation import Augmentation
 from examples._data import Split, batch_indices
 from examples._training import Task
 
@@ -21,16 +22,42 @@ def accuracy(model: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
     return (model(images).argmax(axis=-1) == labels).mean()
 
 
-def classification(make: Callable[[nnx.Rngs], nnx.Module], data: Split, test: Split, batch: int) -> Task:
-    """Cross-entropy on batches of ``data``; loss and accuracy on ``test``."""
-    return Task(
-        make=make,
-        loss=lambda model, batch: cross_entropy(model, *batch),
-        choose=lambda seed, steps: batch_indices(seed, steps, len(data.labels), batch),
-        take=lambda indices: Split(data.images[indices], data.labels[indices]),
-        evaluate=lambda model, test: {
-            "test_loss": cross_entropy(model, *test),
-            "test_accuracy": accuracy(model, *test),
-        },
-        held_out=test,
-    )
+def in_batches(model: Any, size: int) -> Callable[[jax.Array], jax.Array]:
+    """The model, in evaluation, on so many images at a time: activations of a whole test set may not fit."""
+    return lambda images: jax.lax.map(lambda image: model(image[None])[0], images, batch_size=size)
+
+
+def classification(
+    make: Callable[[nnx.Rngs], nnx.Module],
+    data: Split,
+    test: Split,
+    batch: int,
+    *,
+    augmentation: Augmentation | None = None,
+    test_batch: int | None = None,
+) -> Task:
+    """Cross-entropy on batches of ``data``; loss and accuracy on ``test``.
+
+    Args:
+      make: the model.
+      data: to train on.
+      test: to evaluate on.
+      batch: images of ``data`` per step.
+      augmentation: of ``data``.
+      test_batch: images of ``test`` at a time; None is all.
+    """
+
+    def choose(seed, steps):
+        indices = batch_indices(seed, steps, len(data.labels), batch)
+        return indices, augmentation.choose(seed, indices.shape) if augmentation else None
+
+    def take(choices):
+        indices, changes = choices
+        images = data.images[indices]
+        return Split(augmentation.apply(images, changes) if augmentation else images, data.labels[indices])
+
+    def evaluate(model, test):
+        model = in_batches(model, test_batch) if test_batch else model
+        return {"test_loss": cross_entropy(model, *test), "test_accuracy": accuracy(model, *test)}
+
+    return Task(make, lambda model, batch: cross_entropy(model, *batch), choose, take, evaluate, test)

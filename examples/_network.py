@@ -11,13 +11,20 @@ from flax import nnx
 from examples._digits import CLASSES
 
 
-def convolve(x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: str, **_: Any) -> jax.Array:
+Padding = str | Sequence[tuple[int, int]]
+
+
+def convolve(
+    x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Padding, **_: Any
+) -> jax.Array:
     """``lax.conv_general_dilated`` for NHWC images, without dilation or groups, as one matrix product.
 
     Under ``vmap`` over networks the weights differ from run to run, which XLA makes a grouped
     convolution; on two CPU cores that took five times as long as this.
     """
-    pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+    pads = padding
+    if isinstance(padding, str):
+        pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     for axis, size, stride in zip((1, 2), kernel.shape[:2], strides, strict=True):
         stops = range(x.shape[axis] - size + 1, x.shape[axis] + 1)

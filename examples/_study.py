@@ -15,6 +15,7 @@ import optax
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from examples._animation import pictures_of, write_gif
 from examples._support import (
     atomic,
     device_line,
@@ -28,7 +29,8 @@ from examples._support import (
 )
 from radam_optax.checkpoint import Checkpoints
 
-SAVE_AFTER = 10.0  # Seconds of work that an interrupt may cost.
+SAVE_AFTER = 10.0  # Seconds of work that an interrupt may cost,
+SAVE_AT_END_AFTER = 2.0  # and of a loop that has ended.
 
 
 class Size(NamedTuple):
@@ -153,7 +155,8 @@ class Study:
                     for all_, one in zip(jax.tree.leaves(records), jax.tree.leaves(record), strict=True):
                         all_[i] = one
                     report((i + 1) * steps, status(record))
-                    if time.monotonic() - self.saved > SAVE_AFTER:
+                    limit = SAVE_AFTER if i + 1 < length else SAVE_AT_END_AFTER
+                    if time.monotonic() - self.saved > limit:
                         with interrupts_wait():
                             checkpoints.save(i + 1, carry, optax.EmptyState(), records)
                         self.saved = time.monotonic()
@@ -166,6 +169,22 @@ class Study:
     def write_figure(self, name: str, figure: Figure) -> None:
         """A PNG file."""
         write_figure(self._file(name), figure)
+
+    def write_animation(
+        self, name: str, figure: Figure, draw: Callable[[int], None], frames: int, fps: float
+    ) -> None:
+        """A GIF file of the figure, which is left as in its last frame.
+
+        Args:
+          name: of the file.
+          figure: of what does not move; laid out once, so that nothing jumps.
+          draw: changes the figure to its frame 0, ..., frames - 1; called with the last one first.
+          frames: how many.
+          fps: frames per second, at most 50.
+        """
+        with task(self.console, name, frames) as report:
+            pictures = pictures_of(figure, draw, frames, report)
+        write_gif(self._file(name), pictures, fps)
 
     def _file(self, name: str) -> Path:
         self.written.append(self.options.out / name)

@@ -99,7 +99,8 @@ def train(
         optimizer = recipe(rate)
 
         def loss_of(params, variables, batch):
-            model = nnx.merge(graph, params, variables)
+            # A copy, because variables of an outer trace refuse to change.
+            model = nnx.merge(graph, params, variables, copy=True)
             loss = task.loss(model, batch)
             return loss, nnx.state(model, nnx.Not(nnx.Param))
 

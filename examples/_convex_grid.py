@@ -1,0 +1,52 @@
+"""The grid of alpha and b2 of the convex study, and the best setting on it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Half decades, since the paper does not state its grid of alpha; its values of b2 are these two.
+ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+B2S = (0.99, 0.999)
+PAIRS = tuple((alpha, b2) for b2 in B2S for alpha in ALPHAS)
+
+
+def on_grid(losses: np.ndarray) -> np.ndarray:
+    """From shape (pairs, seeds, points) to (b2, alpha, seeds, points)."""
+    return losses.reshape(len(B2S), len(ALPHAS), *losses.shape[1:])
+
+
+def final_means(losses: np.ndarray) -> np.ndarray:
+    """The last loss of each pair, mean over the seeds, of shape (b2, alpha); a diverged one is infinite."""
+    means = losses[..., -1].mean(axis=-1)
+    return np.where(np.isfinite(means), means, np.inf)
+
+
+class Best(NamedTuple):
+    """The setting whose mean final loss is the lowest of the grid."""
+
+    alpha: float
+    b2: float
+    losses: np.ndarray  # Its curves, shape=(seeds, points).
+
+    @classmethod
+    def of(cls, losses: np.ndarray) -> "Best":
+        """From all curves, of shape (b2, alpha, seeds, points)."""
+        means = final_means(losses)
+        row, column = np.unravel_index(means.argmin(), means.shape)
+        return cls(ALPHAS[column], B2S[row], losses[row, column])
+
+    @property
+    def final(self) -> np.ndarray:
+        """The last loss of each seed."""
+        return self.losses[:, -1]
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether a better alpha may lie beyond the grid."""
+        return self.alpha in (ALPHAS[0], ALPHAS[-1])
+
+    def __str__(self) -> str:
+        """``loss ± sample standard deviation over the seeds (alpha, b2)``."""
+        return (
+            f"{self.final.mean():.3g} ± {self.final.std(ddof=1):.1g} (alpha {self.alpha:g}, b2 {self.b2:g})"
+        )
