@@ -200,7 +200,7 @@ class Study:
         summary = self.settings() | {"device": device_line(), "findings": [f._asdict() for f in findings]}
         with atomic(self._file("summary.json")) as partial:
             partial.write_text(
-                json.dumps(summary | {"results": results}, indent=1, default=str) + "\n", "utf-8"
+                json.dumps(finite(summary | {"results": results}), indent=1, default=str) + "\n", "utf-8"
             )
         shutil.rmtree(self.progress)
         if findings:
@@ -219,3 +219,12 @@ class Study:
         for finding in findings:
             if finding.note:
                 self.console.print(f"- {finding.claim}: {finding.note}", soft_wrap=True)
+
+
+def finite(value: Any) -> Any:
+    """The same with None for what is not finite, for which JSON has no number."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

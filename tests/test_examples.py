@@ -15,7 +15,7 @@ for package in ("flax", "matplotlib", "rich", "sklearn"):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parent.parent
-NAMES = ["amsgrad_spike", "flax_train_state", "quickstart", "resilient_training"]
+NAMES = sorted(p.stem for p in (ROOT / "examples").glob("[a-z]*.py"))
 COLUMNS = ["optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy"]
 
 
