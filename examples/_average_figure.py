@@ -58,7 +58,7 @@ def animated(
 
     lowest, highest = min(0, signal.min()), signal.max()
     left.set(title="A moving average started at zero", xlabel="step $t$", ylabel="value")
-    left.set(ylim=(lowest - 0.1, highest + 0.9))
+    left.set(ylim=(lowest - 0.1, highest + 0.5))
     above.set(title="Its bias", ylabel="share of the mean", ylim=(-0.03, 1.08))
     below.set(title="Adam's steps, constant gradient", xlabel="step $t$")
     below.set(ylabel="step / learning rate", ylim=(0, 1.4 * adam.max()))
