@@ -74,8 +74,8 @@ def _find(folder: Path) -> Path:
         if any((candidate / name).exists() for name in MD5):
             return candidate
     raise DataError(
-        f"{folder}: has neither data_batch_1 ... data_batch_5 and test_batch nor a folder {FOLDER} with them, "
-        "which come from cifar-10-python.tar.gz"
+        f"{folder}: has neither data_batch_1 ... data_batch_5 and test_batch nor a folder {FOLDER} with "
+        "them, which come from cifar-10-python.tar.gz"
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from examples._convex_grid import ALPHAS, B2S, Best
+from examples._convex_grid import ALPHAS, B2S, Best, at_end
 
 # Okabe and Ito's colours; the lower line is the wider one, to be seen where the two are one.
 STYLES = {
@@ -40,13 +40,13 @@ def draw_curves(results: Results, titles: Mapping[str, str], data: str, chunk: i
 
 
 def draw_grid(results: Results, titles: Mapping[str, str], data: str) -> Figure:
-    """Final loss over alpha for each b2, the best of each optimizer marked: mean and range."""
+    """Loss at the end over alpha for each b2, the best of each optimizer marked: mean and range."""
     figure = Figure(figsize=(11, 7.5), layout="constrained")
     for panel, problem, split in _panels(figure, results, titles):
         for name, measures in results[problem].items():
             for b2, dash, losses in zip(B2S, DASHES, measures[split], strict=True):
                 label = rf"{name}, $\beta_2$ = {b2:g}"
-                _band(panel, ALPHAS, losses[..., -1].T, label=label, linestyle=dash, **STYLES[name])
+                _band(panel, ALPHAS, at_end(losses).T, label=label, linestyle=dash, **STYLES[name])
             best = Best.of(measures[split])
             style = {"color": STYLES[name]["color"], "markersize": 13 - 3 * (name == "AMSGrad")}
             panel.plot(best.alpha, best.final.mean(), "*", label=f"{name}, best", zorder=3, **style)
@@ -56,7 +56,7 @@ def draw_grid(results: Results, titles: Mapping[str, str], data: str) -> Figure:
         panel.set_ylim(top=min(panel.get_ylim()[1], 10 * CHANCE))
     handles = [line for line in panel.get_lines() if line is not chance]
     figure.legend(handles=[*handles, chance], loc="outside lower center", ncols=4)
-    figure.suptitle(f"Final loss over the grid on {data}: {_spread(results)}")
+    figure.suptitle(f"Loss over the last tenth of the steps, on {data}: {_spread(results)}")
     return figure
 
 

@@ -15,9 +15,14 @@ def on_grid(losses: np.ndarray) -> np.ndarray:
     return losses.reshape(len(B2S), len(ALPHAS), *losses.shape[1:])
 
 
+def at_end(losses: np.ndarray) -> np.ndarray:
+    """The mean over the last tenth of the points, the last axis: one point alone may be a lucky one."""
+    return losses[..., -max(1, losses.shape[-1] // 10) :].mean(axis=-1)
+
+
 def final_means(losses: np.ndarray) -> np.ndarray:
-    """The last loss of each pair, mean over the seeds, of shape (b2, alpha); a diverged one is infinite."""
-    means = losses[..., -1].mean(axis=-1)
+    """The loss at the end, mean over the seeds, of shape (b2, alpha); a diverged one is infinite."""
+    means = at_end(losses).mean(axis=-1)
     return np.where(np.isfinite(means), means, np.inf)
 
 
@@ -37,8 +42,8 @@ class Best(NamedTuple):
 
     @property
     def final(self) -> np.ndarray:
-        """The last loss of each seed."""
-        return self.losses[:, -1]
+        """The loss of each seed at the end."""
+        return at_end(self.losses)
 
     @property
     def at_edge(self) -> bool:

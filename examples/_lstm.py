@@ -76,7 +76,10 @@ class LanguageModel(nnx.Module):
         return jnp.zeros((len(self.cells), 2, batch, self.cells[0].hidden_features))
 
     def losses(self, memory: jax.Array, text: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The state after ``text``, shape (batch, time + 1), and ``-ln p`` of its words but the first, nats."""
+        """The state after ``text``, shape (batch, time + 1), and ``-ln p`` of all words but the first.
+
+        The losses are in nats, of shape (batch, time).
+        """
         x = self.dropout(self.embed(text[:, :-1].T))
         states = []
         for cell, state in zip(self.cells, memory, strict=True):

@@ -10,7 +10,6 @@ from flax import nnx
 
 from examples._digits import CLASSES
 
-
 Padding = str | Sequence[tuple[int, int]]
 
 

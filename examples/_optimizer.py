@@ -72,11 +72,13 @@ def make_optimizer(options: argparse.Namespace, params: Any) -> optax.GradientTr
 
 
 def _mask(regex: str, params: Any) -> Any:
-    """A tree like ``params``: whether the path of a leaf, ``['conv1']['kernel']``, has a match."""
-    mask = jax.tree_util.tree_map_with_path(
-        lambda path, _: re.search(regex, jax.tree_util.keystr(path)) is not None, params
-    )
+    """A tree like ``params``: whether the path of a leaf, ``blocks/0/conv1/kernel``, has a match."""
+
+    def name(path):
+        return jax.tree_util.keystr(path, simple=True, separator="/").removesuffix("/value")
+
+    mask = jax.tree_util.tree_map_with_path(lambda path, _: re.search(regex, name(path)) is not None, params)
     if not any(jax.tree.leaves(mask)):
-        paths = ", ".join(jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(params))
-        raise DataError(f"--decay-mask: {regex!r} is found in no path of a parameter; they are {paths}")
+        names = ", ".join(name(path) for path, _ in jax.tree.leaves_with_path(params))
+        raise DataError(f"--decay-mask: {regex!r} is found in no path of a parameter; they are {names}")
     return mask

@@ -29,8 +29,9 @@ class Method(NamedTuple):
 RATES = (
     "The learning rates: SGD, Nesterov and RAdam, whose first five steps are SGD's, have the largest of 1, "
     "2, 5 x 10^k that settles on all three surfaces; momentum has Nesterov's. The others' steps are about as "
-    "long as the rate whatever the gradient, so they have 0.05, a hundredth of the ravine; but AdaGrad, whose "
-    "steps shrink, ten times that, and RMSProp with Nesterov, where momentum 0.9 adds up ten steps, a tenth."
+    "long as the rate whatever the gradient, so they have 0.05, a hundredth of the ravine; but AdaGrad, "
+    "whose steps shrink, has ten times that, and RMSProp with Nesterov, where momentum 0.9 adds up ten "
+    "steps, a tenth."
 )
 METHODS = {
     "SGD": Method(rx.sgd, 0.1),
@@ -89,7 +90,7 @@ def settled(path: np.ndarray, surface: int) -> tuple[int, int] | None:
     distances = np.linalg.norm(path[:, None] - np.asarray(SURFACES[surface].minima), axis=-1)
     last = int(distances[-1].argmin())
     away = ~(distances[:, last] <= NEAR)  # So that NaN is away.
-    return None if away[-1] else (int(np.flatnonzero(away)[-1]) + 1, last)
+    return None if away[-1] else (int(np.flatnonzero(away).max(initial=-1)) + 1, last)
 
 
 def left_saddle(path: np.ndarray) -> int | None:

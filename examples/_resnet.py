@@ -10,12 +10,12 @@ from flax import nnx
 
 Convolution = Callable[..., jax.Array]  # With the arguments of ``lax.conv_general_dilated``.
 
-# As in PyTorch and the paper: a stride of 2 then looks at the pixels that the shortcut keeps. "SAME" would not.
+# As in the paper: a stride of 2 then centres on the pixels that the shortcut keeps; with "SAME" it would not.
 PADDING = ((1, 1), (1, 1))
 
 
 class Block(nnx.Module):
-    """``relu(x + bn(conv(relu(bn(conv(x))))))``; where the shape changes, x is strided and padded (option A)."""
+    """``relu(x + bn(conv(relu(bn(conv(x))))))``; for a new shape x is strided and padded (option A)."""
 
     def __init__(self, inputs: int, outputs: int, strides: int, conv: Any, *, rngs: nnx.Rngs):
         self.conv1 = conv(inputs, outputs, strides=strides)

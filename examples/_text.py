@@ -1,4 +1,4 @@
-"""Words of a text as numbers: the standard library's own sources, or the One Billion Word benchmark on disk."""
+"""Words of a text as numbers: the standard library's own sources, or the One Billion Word benchmark."""
 
 import re
 import sysconfig

@@ -11,7 +11,7 @@ import radam_optax as rx
 from examples import _digits, _mnist
 from examples._classification import classification
 from examples._convex_figures import CHANCE, SPLITS, Results, draw_curves, draw_grid
-from examples._convex_grid import ALPHAS, B2S, PAIRS, Best, final_means, on_grid
+from examples._convex_grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid
 from examples._data import Split
 from examples._mlp import MLP
 from examples._study import Finding, Size, Study
@@ -29,12 +29,12 @@ COLUMNS = ("problem", "optimizer", "b2", "alpha", "seed", "step", "train_loss", 
 READING = (
     "AMSGrad counts as lower where it is so with every seed, the two compared on the same first weights and "
     "batches; were they alike, chance would do that to one comparison in {:,}. Both are the paper's: b1 = "
-    "0.9, no bias correction. Each setting is the best of the grid for its loss, so a best test loss has "
-    "seen the test images."
+    "0.9, no bias correction. Losses are means over the last tenth of the steps, settings the best of the "
+    "grid for each, so a best test loss has seen the test images."
 )
 STAND_IN = (
-    "The digits stand in for MNIST, the paper's images, whose folder --data-dir names. They are halved to 4 x 4 "
-    "pixels: at 8 x 8 a linear model separates their classes, and its training loss has no minimum."
+    "The digits stand in for MNIST, the paper's images, whose folder --data-dir names. They are halved to "
+    "4 x 4 pixels: at 8 x 8 a linear model separates their classes, and its training loss has no minimum."
 )
 
 
@@ -103,6 +103,16 @@ def curve_rows(results: Results) -> Iterator[tuple[object, ...]]:
                 yield problem, name, B2S[b2], ALPHAS[alpha], seed, (point + 1) * CHUNK, *values
 
 
+def grid_rows(results: Results) -> Iterator[tuple[object, ...]]:
+    """The end of all runs, in the order of ``COLUMNS`` without ``step``."""
+    for problem, optimizers in results.items():
+        for name, measures in optimizers.items():
+            ends = [at_end(measures[measure]) for measure in COLUMNS[6:]]
+            for b2, alpha, seed in np.ndindex(ends[0].shape):
+                values = (end[b2, alpha, seed] for end in ends)
+                yield problem, name, B2S[b2], ALPHAS[alpha], seed, *values
+
+
 def summary(best: Best) -> dict[str, Any]:
     """For ``summary.json``."""
     return {"alpha": best.alpha, "b2": best.b2, "final_losses": best.final.tolist()}
@@ -119,7 +129,7 @@ def print_sensitivity(study: Study, results: Results) -> None:
                     row = [f"{b2:g}", f"{means.min():.3g}", f"{ALPHAS[means.argmin()]:g}", near]
                     rows.append([f"{problem}, {name}", *row])
         header = ["", "b2", "loss", "at alpha", "alphas within 2x"]
-        print_table(study.console, f"Best final {text} for each b2", header, rows)
+        print_table(study.console, f"Best {text} at the end for each b2", header, rows)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -163,9 +173,8 @@ def main(arguments: Sequence[str]) -> None:
             results[problem][name] = {measure: on_grid(values) for measure, values in curves.items()}
 
     titles = {problem: PROBLEMS[problem].title for problem in results}
-    rows = list(curve_rows(results))
-    study.write_csv("curves.csv", COLUMNS, rows)
-    study.write_csv("grid.csv", COLUMNS, [row for row in rows if row[COLUMNS.index("step")] == steps])
+    study.write_csv("curves.csv", COLUMNS, curve_rows(results))
+    study.write_csv("grid.csv", (*COLUMNS[:5], *COLUMNS[6:]), grid_rows(results))
     study.write_figure("curves.png", draw_curves(results, titles, images, CHUNK))
     study.write_figure("grid.png", draw_grid(results, titles, images))
     print_sensitivity(study, results)

@@ -13,7 +13,7 @@ from examples._study import Finding, Size, Study
 
 SIZES = {
     "steps": Size(5_000_000, 1_000_000, "steps of each run, rounded up to a multiple of the points"),
-    "seeds": Size(10, 10, "stochastic runs per setting"),
+    "seeds": Size(10, 4, "stochastic runs per setting"),
 }
 POINTS = 100  # Of a curve.
 SHOWN = 0.5  # The alpha of the picture; SGD, whose steps are not normalised, has its own.
@@ -243,8 +243,8 @@ def draw(results: Results, chunk: int) -> Figure:
                 panel.fill_between(steps, runs.min(axis=1), runs.max(axis=1), color=colour, alpha=0.15, lw=0)
     for row, worst in zip(panels, (2 * 20 / 101 / 2, 0.4), strict=True):
         row[0].axhline(worst, color="grey", linewidth=0.8, linestyle=(0, (1, 3)))
-        row[0].annotate("at x = +1", (1, worst), xycoords=("axes fraction", "data"), ha="right", va="bottom")
-        row[0].set_ylim(0, 2.2 * worst)
+        row[0].annotate("at x = +1", (1, worst), xycoords=("axes fraction", "data"), ha="right", va="top")
+        row[0].set_ylim(0, 0.48)
         row[1].axhline(-1, color="grey", linewidth=0.8, linestyle=(0, (1, 3)))
         row[1].set(ylim=(-1.08, 1.08), ylabel="$x_t$ (-1 is the optimum, +1 the worst point)")
         for panel in row:

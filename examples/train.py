@@ -150,7 +150,11 @@ def main(arguments: Sequence[str]) -> None:
     console.print(device_line())
 
     workload = make_task(options)
-    graph, params, variables = nnx.split(workload.make(nnx.Rngs(options.seed)), nnx.Param, ...)
+    try:
+        model = workload.make(nnx.Rngs(options.seed))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"--model: {options.model}: {error}") from error
+    graph, params, variables = nnx.split(model, nnx.Param, ...)
     schedule = make_schedule(options)
     optimizer = optax.apply_if_finite(make_optimizer(options, params), np.iinfo(np.int32).max)
     program = make_program(workload, graph, optimizer, options.precision)

@@ -271,9 +271,9 @@ def test_the_spike_example_shows_what_is_claimed(tmp_path):
         pytest.importorskip(package)
     from matplotlib.image import imread
 
-    from examples import amsgrad_spike
+    from examples import sparse_spike
 
-    amsgrad_spike.main(["--steps", "1500", "--out", str(tmp_path)])
+    sparse_spike.main(["--steps", "1500", "--seeds", "1", "--out", str(tmp_path)])
     with (tmp_path / "spike.csv").open(newline="", encoding="utf-8") as file:
         rows = {(row["optimizer"], row["spike"], int(row["step"])): row for row in csv.DictReader(file)}
     assert len(rows) == 4 * 2 * 30
@@ -281,7 +281,7 @@ def test_the_spike_example_shows_what_is_claimed(tmp_path):
     def at(optimizer, spike, column, step=1500):
         return float(rows[optimizer, spike, step][column])
 
-    for optimizer in amsgrad_spike.OPTIMIZERS:
+    for optimizer in sparse_spike.OPTIMIZERS:
         assert at(optimizer, "0", "train_loss", 100) == at(optimizer, "1", "train_loss", 100)
     assert at("AMSGrad", "1", "train_loss") > 10 * at("AMSGrad", "0", "train_loss")
     assert at("AMSGrad", "1", "step_size") < at("AMSGrad", "0", "step_size") / 3

@@ -17,10 +17,10 @@ nnx = pytest.importorskip("flax.nnx")
 from examples import _mnist  # noqa: E402
 from examples._classification import cross_entropy  # noqa: E402
 from examples._convex_figures import draw_curves, draw_grid  # noqa: E402
-from examples._convex_grid import ALPHAS, B2S, PAIRS, Best, final_means, on_grid  # noqa: E402
+from examples._convex_grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid  # noqa: E402
 from examples._data import DataError, Split  # noqa: E402
 from examples._mlp import MLP  # noqa: E402
-from examples.convex import OPTIMIZERS, PROBLEMS, compare, curve_rows, halved  # noqa: E402
+from examples.convex import OPTIMIZERS, PROBLEMS, compare, curve_rows, grid_rows, halved  # noqa: E402
 
 FILES = {
     "train-images-idx3-ubyte": (3, 12, 4, 5),
@@ -198,6 +198,11 @@ def test_the_grid_has_the_order_of_the_pairs():
         assert grid[row, column, 0, 0] == 100 * ALPHAS[column] + B2S[row]
 
 
+def test_the_end_is_the_last_tenth():
+    assert at_end(np.arange(40.0)) == 37.5  # The mean of 36, ..., 39.
+    assert at_end(np.arange(7.0)) == 6
+
+
 def test_the_best_has_the_lowest_mean_at_the_end():
     losses = grid_of(1.0)
     losses[1, 4, :, -1] = 0.2, 0.3, 0.4
@@ -258,3 +263,4 @@ def test_figures_and_rows_of_any_result(seeds):
     rows = list(curve_rows(results))
     assert len(rows) == len(PROBLEMS) * len(OPTIMIZERS) * len(PAIRS) * seeds * 4
     assert {row[5] for row in rows} == {50, 100, 150, 200}
+    assert len(list(grid_rows(results))) == len(rows) // 4

@@ -1,7 +1,6 @@
 """The study of a moving average started at zero: its links, its verdict, its animated picture."""
 
 # What needs a package comes after the skip.
-# ruff: noqa: E402
 
 from pathlib import Path
 

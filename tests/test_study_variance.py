@@ -1,7 +1,6 @@
 """The study of Var[psi]: its quadrature, its simulation, its errors and its verdict have oracles."""
 
 # What needs a package comes after the skip.
-# ruff: noqa: E402
 
 import math
 
