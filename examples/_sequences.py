@@ -49,7 +49,7 @@ def cross_entropy(model: Any, source: jax.Array, target: jax.Array, smoothing: f
     losses = -jnp.take_along_axis(scores, true[..., None], axis=-1)[..., 0]
     if smoothing:
         losses = (1 - smoothing) * losses - smoothing * scores.mean(axis=-1)
-    return jnp.where(true == PAD, 0, losses).sum() / (true != PAD).sum()
+    return losses.mean(where=true != PAD)
 
 
 def exact_match(model: Any, source: jax.Array, target: jax.Array) -> jax.Array:

@@ -154,4 +154,4 @@ class Transformer(nnx.Module):
     def _embed(self, embedding: nnx.Embed, symbols: jax.Array) -> jax.Array:
         vectors = embedding(symbols)
         width = vectors.shape[-1]
-        return self.dropout(vectors * width**0.5 + sinusoids(symbols.shape[1], width))
+        return self.dropout(vectors * width**0.5 + sinusoids(symbols.shape[1], width)[None])

@@ -10,12 +10,12 @@ for package in ("matplotlib", "orbax", "rich"):
     pytest.importorskip(package)
 nnx = pytest.importorskip("flax.nnx")
 
-from examples import _text  # noqa: E402
-from examples._data import DataError  # noqa: E402
-from examples._language import STREAMS, language_task  # noqa: E402
-from examples._lstm import LanguageModel, run_lstm  # noqa: E402
-from examples._softmax import AdaptiveSoftmax  # noqa: E402
-from examples.language_model import findings, recipe  # noqa: E402
+from examples import _text
+from examples._data import DataError
+from examples._language import STREAMS, language_task
+from examples._lstm import LanguageModel, run_lstm
+from examples._softmax import AdaptiveSoftmax
+from examples.language_model import findings, recipe
 
 
 def corpus(train: int = 1000, held_out: int = 2000, words: int = 20) -> _text.Corpus:
@@ -35,6 +35,9 @@ def small_task(**changes):
 @nnx.jit(static_argnames="dropout")
 def small_model(dropout=0.1):
     return LanguageModel(50, (10, 20), 6, 8, batch=4, dropout=dropout, rngs=nnx.Rngs(0))
+
+
+losses_of = nnx.jit(LanguageModel.losses)
 
 
 def log_softmax(x):
@@ -75,7 +78,7 @@ def test_the_model_has_the_papers_parts():
     softmax = 12 * (8 + 1) + 2 * (8 + 10) + 1 * (8 + 30)
     assert sum(x.size for x in jax.tree.leaves(nnx.state(model, nnx.Param))) == 50 * 6 + lstm + softmax
     assert model.memory[...].shape == (2, 2, 4, 8)
-    memory, losses = model.losses(model.blank(3), jnp.zeros((3, 8), jnp.int32))
+    memory, losses = losses_of(model, model.blank(3), jnp.zeros((3, 8), jnp.int32))
     assert (memory.shape, losses.shape) == ((2, 2, 3, 8), (3, 7))
     # Before it learns anything, no word is far from chance in its cluster.
     assert abs(float(losses.mean()) - np.log(12)) < 1
@@ -83,22 +86,23 @@ def test_the_model_has_the_papers_parts():
 
 def test_a_batch_goes_on_where_the_last_one_ended():
     task = small_task(dropout=0.0)
-    model = task.make(nnx.Rngs(0))
+    model = nnx.jit(lambda: task.make(nnx.Rngs(0)))()
     text = jnp.asarray(np.arange(44).reshape(4, 11) % 20)
-    _, whole = model.losses(model.blank(4), text)
-    first = task.loss(model, text[:, :6])
+    _, whole = losses_of(model, model.blank(4), text)
+    loss = nnx.jit(task.loss)
+    first = loss(model, text[:, :6])
     assert np.abs(model.memory[...]).max() > 0
-    second = task.loss(model, text[:, 5:])
+    second = loss(model, text[:, 5:])
     np.testing.assert_allclose([first, second], [whole[:, :5].mean(), whole[:, 5:].mean()], rtol=1e-5)
 
 
 def test_dropout_acts_in_training_alone():
     model = small_model(dropout=0.5)
     text = jnp.zeros((4, 8), jnp.int32)
-    one, other = (model.losses(model.blank(4), text)[1].mean() for _ in range(2))
+    one, other = (losses_of(model, model.blank(4), text)[1].mean() for _ in range(2))
     assert one != other
     model.eval()
-    one, other = (model.losses(model.blank(4), text)[1].mean() for _ in range(2))
+    one, other = (losses_of(model, model.blank(4), text)[1].mean() for _ in range(2))
     assert one == other
 
 
@@ -118,14 +122,14 @@ def test_streams_go_on_from_batch_to_batch_around_the_end_of_the_text():
 def test_held_out_text_is_read_in_order_from_a_blank_state():
     task = small_task()
     assert task.held_out.shape == (1280 // (STREAMS * 5), STREAMS, 6)
-    model = task.make(nnx.Rngs(0))
+    model = nnx.jit(lambda: task.make(nnx.Rngs(0)))()
     model.memory[...] = jnp.ones_like(model.memory[...])
     model.eval()
-    # One text word after word, each stream as one sequence.
-    text = np.concatenate([*task.held_out[:, :, :-1].transpose(1, 0, 2).reshape(STREAMS, -1)[None]])
-    text = np.concatenate([text, task.held_out[-1, :, -1:]], axis=1)
-    _, losses = model.losses(model.blank(STREAMS), jnp.asarray(text))
-    np.testing.assert_allclose(task.evaluate(model, task.held_out)["test_loss"], losses.mean(), rtol=1e-5)
+    streams = task.held_out[:, :, :-1].transpose(1, 0, 2).reshape(STREAMS, -1)
+    text = np.concatenate([streams, task.held_out[-1, :, -1:]], axis=1)
+    _, losses = losses_of(model, model.blank(STREAMS), jnp.asarray(text))
+    measured = nnx.jit(task.evaluate)(model, task.held_out)["test_loss"]
+    np.testing.assert_allclose(measured, losses.mean(), rtol=1e-5)
 
 
 def test_a_text_too_short_is_an_error():
@@ -213,7 +217,7 @@ def test_a_folder_without_sources_is_named(tmp_path):
 
 
 def test_this_pythons_library_is_a_text():
-    read = _text.standard_library(2, 3, 1000)
+    read = _text.standard_library(1, 3, 1000)
     assert len(read.words) == 1000
     assert {"self", "def", "return", "</s>"} < set(read.words[:50])
     assert np.all(np.diff(read.counts[1:]) <= 0)
@@ -222,11 +226,12 @@ def test_this_pythons_library_is_a_text():
 
 
 def test_gradients_are_clipped_and_the_rate_falls_at_epoch_10_of_14():
-    optimizer = recipe(lambda rate, b1, b2: optax.sgd(rate), 28)(jnp.float32(1))
+    optimizer = recipe(lambda rate, b1, b2: optax.sgd(rate), 28)(1.0)
     state, lengths = optimizer.init(jnp.zeros(2)), []
-    for _ in range(28):
-        updates, state = optimizer.update(jnp.array([30.0, 40.0]), state)
-        lengths.append(float(jnp.linalg.norm(updates)))
+    with jax.numpy_dtype_promotion("standard"):  # The schedule of optax needs it.
+        for _ in range(28):
+            updates, state = optimizer.update(jnp.array([30.0, 40.0]), state)
+            lengths.append(float(jnp.linalg.norm(updates)))
     np.testing.assert_allclose(lengths, [5.0] * 18 + [0.5] * 10, rtol=1e-6)
 
 
@@ -235,7 +240,7 @@ def test_gradients_are_clipped_and_the_rate_falls_at_epoch_10_of_14():
     [
         (0.9, (0.9, 0.95, 0.99), (True, True), ("", "")),
         (1.1, (0.9, 0.95, 1.0), (False, False), ("rectifier takes 86%", "seeds differ")),
-        (1.1, (1.2, 1.1, 1.0), (False, False), ("rectifier takes 86%", "rectifier takes 39%")),
+        (1.1, (1.2, 1.1, 1.0), (False, False), ("rectifier takes 86%", "rectifier takes 40%")),
     ],
 )
 def test_the_findings_follow_the_numbers(early, late, agrees, notes):

@@ -21,7 +21,7 @@ nnx = pytest.importorskip("flax.nnx")
 from examples import _cifar10, learning_rates  # noqa: E402
 from examples._augmentation import Augmentation  # noqa: E402
 from examples._classification import classification  # noqa: E402
-from examples._data import DataError  # noqa: E402
+from examples._data import DataError, Split  # noqa: E402
 from examples._network import convolve  # noqa: E402
 from examples._resnet import ResNet  # noqa: E402
 from examples._study import Study  # noqa: E402
@@ -306,14 +306,16 @@ def test_a_bad_option_is_one_clear_error(arguments, message, tmp_path, capsys):
     assert capsys.readouterr().err.splitlines()[-1].endswith(f"error: {message}")
 
 
-def test_the_held_out_images_may_come_in_batches(folder):
-    data, test = _cifar10.load(folder, checksum=False)
-    model = small_resnet(channels=3)
-    forward(model, data.images)
+def test_the_held_out_images_may_come_in_batches():
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(10, 8, 8, 1)).astype(np.float32)
+    test = Split(images, rng.integers(10, size=10).astype(np.int32))
+    model = small_resnet()
+    forward(model, images[:4])
     model.eval()
     at_once, in_parts = (
-        nnx.jit(classification(small_resnet, data, test, 5, test_batch=size).evaluate)(model, test)
-        for size in (None, 8)
+        nnx.jit(classification(small_resnet, test, test, 5, test_batch=size).evaluate)(model, test)
+        for size in (None, 4)
     )
     assert at_once["test_accuracy"] == in_parts["test_accuracy"]
     np.testing.assert_allclose(at_once["test_loss"], in_parts["test_loss"], rtol=1e-5)

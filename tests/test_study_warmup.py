@@ -8,10 +8,9 @@ import numpy as np
 import optax
 import pytest
 
-for package in ("flax", "matplotlib", "orbax", "rich", "sklearn"):
+for package in ("matplotlib", "orbax", "rich"):
     pytest.importorskip(package)
-
-from flax import nnx
+nnx = pytest.importorskip("flax.nnx")
 
 from examples import _numbers, _translation, warmup
 from examples._data import DataError
@@ -22,6 +21,11 @@ from examples._training import train
 from examples._transformer import PAD, START, Transformer, sinusoids
 from examples._warmup_figures import SHOWN, medians
 from examples._warmup_optimizers import ADAM, EPS, WARMUP, optimizers
+
+
+@nnx.jit
+def apply(model, *arguments):
+    return model(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +84,13 @@ def test_a_transformer_has_the_papers_shapes(transformer):
 def test_a_transformer_sees_neither_the_future_nor_padding(transformer):
     source = jnp.array([[3, 4, 5, PAD]])
     target = jnp.array([[START, 3, 4, 5]])
-    logits = transformer(source, target)
+    logits = apply(transformer, source, target)
     assert logits.shape == (1, 4, 7)
-    later = transformer(source, target.at[0, 3].set(6))
+    later = apply(transformer, source, target.at[0, 3].set(6))
     np.testing.assert_array_equal(logits[:, :3], later[:, :3])
     assert not np.allclose(logits[:, 3], later[:, 3])
-    np.testing.assert_allclose(transformer(source[:, :3], target), logits, rtol=1e-4, atol=1e-5)
-    assert not np.allclose(transformer(source.at[0, 0].set(6), target), logits)
+    np.testing.assert_allclose(apply(transformer, source[:, :3], target), logits, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(apply(transformer, source.at[0, 0].set(6), target), logits)
 
 
 def test_layernorm_comes_last(transformer):
@@ -102,9 +106,9 @@ def test_layernorm_comes_last(transformer):
 def test_dropout_differs_from_call_to_call_until_evaluation():
     model = Transformer(9, 7, nnx.Rngs(0), layers=2, width=8, heads=2, hidden=16, dropout=0.3)
     arguments = jnp.array([[3, 4]]), jnp.array([[START, 3]])
-    assert not np.allclose(model(*arguments), model(*arguments))
+    assert not np.allclose(apply(model, *arguments), apply(model, *arguments))
     model.eval()
-    np.testing.assert_array_equal(model(*arguments), model(*arguments))
+    np.testing.assert_array_equal(apply(model, *arguments), apply(model, *arguments))
 
 
 def test_losses_count_each_symbol_once():
@@ -178,7 +182,9 @@ def papers_outcome():
 
 
 def test_findings_agree_with_the_papers_outcome():
-    assert [finding.agrees for finding in warmup.findings_of(*papers_outcome(), stuck=2.0)] == [True] * 7
+    assert [finding.agrees for finding in warmup.findings_of(*papers_outcome(), stuck=2.0, steps=500)] == [
+        True
+    ] * 7
 
 
 @pytest.mark.parametrize(
@@ -196,16 +202,16 @@ def test_findings_agree_with_the_papers_outcome():
 )
 def test_a_finding_can_fail(name, losses, failing):
     last, middle = papers_outcome()
-    findings = warmup.findings_of(last | {name: np.array(losses)}, middle, stuck=2.0)
+    findings = warmup.findings_of(last | {name: np.array(losses)}, middle, stuck=2.0, steps=500)
     assert not findings[failing].agrees
 
 
 def test_a_run_that_diverges_is_no_run_that_trains():
     last, middle = papers_outcome()
-    findings = warmup.findings_of(last | {ADAM: np.array([np.nan, np.nan])}, middle, stuck=2.0)
+    findings = warmup.findings_of(last | {ADAM: np.array([np.nan, np.nan])}, middle, stuck=2.0, steps=500)
     assert findings[0].agrees
     unmoved = {name: np.full((2, 10), -3.0) for name in SHOWN}
-    assert not warmup.findings_of(last, unmoved, stuck=2.0)[6].agrees
+    assert not warmup.findings_of(last, unmoved, stuck=2.0, steps=500)[6].agrees
 
 
 def test_the_map_names_the_rates_that_need_warmup():
@@ -215,7 +221,7 @@ def test_the_map_names_the_rates_that_need_warmup():
     adam[-1, 1:], adam[-2, 2:] = np.nan, 2.4
     finding = warmup.map_findings(adam, warm, 2.0)[0]
     assert finding.agrees
-    assert finding.measured == "6+6 from rate 0.003; 8+8 from rate 0.001"
+    assert finding.measured == "6+6 from rate 0.004; 8+8 from rate 0.002"
     adam[0, 0] = 2.4
     assert not warmup.map_findings(adam, warm, 2.0)[0].agrees
 
