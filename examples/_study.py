@@ -105,9 +105,11 @@ class Study:
 
     def _open_progress(self) -> None:
         """Keeps the progress of an interrupted run of the same settings, and removes that of others."""
-        self.progress = self.options.out / "progress"
+        self.progress = self.options.out / f"{self.name}-progress"
         file = self.progress / "settings.json"
         settings = json.dumps(self.settings(), default=str, sort_keys=True)
+        if self.progress.exists() and not file.is_file():
+            self.parser.error(f"'{self.progress}' is no study's progress: remove it, or choose another --out")
         if file.exists() and file.read_text("utf-8") != settings:
             self.console.print(
                 "Starts anew: the progress in this folder is that of other options or versions."
@@ -145,7 +147,11 @@ class Study:
         first = 0
         folder = self.progress / "".join(c if c.isalnum() else "_" for c in name)
         with Checkpoints(folder, optax.identity(), keep=1) as checkpoints:
-            if restored := checkpoints.restore(carry, records):
+            try:
+                restored = checkpoints.restore(carry, records)
+            except ValueError as error:
+                self.parser.error(f"cannot go on: {error} Remove '{self.progress}' to start anew.")
+            if restored:
                 first, carry, _, records = restored
                 self.console.print(f"{name}: goes on at {first * steps}.", soft_wrap=True)
             with task(self.console, name, length * steps) as report:
@@ -222,9 +228,11 @@ class Study:
 
 
 def finite(value: Any) -> Any:
-    """The same with None for what is not finite, for which JSON has no number."""
+    """The same in the types of JSON, with None for what is not finite, for which it has no number."""
     if isinstance(value, Mapping):
         return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -96,7 +96,7 @@ def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (130, "Interrupted.\n")
-    assert {file.name for file in (tmp_path / "interrupted").iterdir()} == {"progress"}
+    assert {file.name for file in (tmp_path / "interrupted").iterdir()} == {"counterexample-progress"}
 
     for folder in ("interrupted", "whole"):
         code, _, err = run("counterexample", *options, str(tmp_path / folder))
@@ -174,10 +174,22 @@ def test_the_verdict_says_what_disagrees_and_why(make_study, capsys, tmp_path):
     assert study.options.steps == 3
     yes = Finding("Up is up", "1", "1.0", True)
     no = Finding("Up is down", "-1", "1.0", False, "it is not.")
-    study.conclude([yes, no], {"up": 1.0, "none": float("nan")})
+    study.conclude(
+        [yes, no],
+        {"up": 1.0, "none": float("nan"), "array": np.array([True, False]), "small": np.float32(0.5)},
+    )
     out = capsys.readouterr().out
     assert [line.split()[-1] for line in out.splitlines() if line.startswith("Up")] == ["agrees", "DISAGREES"]
     assert "- Up is down: it is not." in out
     summary = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
     assert [finding["agrees"] for finding in summary["findings"]] == [True, False]
-    assert summary["results"] == {"up": 1.0, "none": None}
+    assert summary["results"] == {"up": 1.0, "none": None, "array": [True, False], "small": 0.5}
+
+
+def test_a_folder_that_is_no_progress_is_left_alone(make_study, tmp_path, capsys):
+    (tmp_path / "toy-progress").mkdir()
+    (tmp_path / "toy-progress" / "mine.txt").write_text("mine", "utf-8")
+    with pytest.raises(SystemExit):
+        make_study()
+    assert "is no study's progress: remove it, or choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "toy-progress" / "mine.txt").exists()

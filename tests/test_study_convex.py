@@ -14,13 +14,13 @@ for package in ("matplotlib", "orbax", "rich", "sklearn"):
     pytest.importorskip(package)
 nnx = pytest.importorskip("flax.nnx")
 
-from examples import _mnist  # noqa: E402
-from examples._classification import cross_entropy  # noqa: E402
-from examples._convex_figures import draw_curves, draw_grid  # noqa: E402
-from examples._convex_grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid  # noqa: E402
-from examples._data import DataError, Split  # noqa: E402
-from examples._mlp import MLP  # noqa: E402
-from examples.convex import OPTIMIZERS, PROBLEMS, compare, curve_rows, grid_rows, halved  # noqa: E402
+from examples import _mnist
+from examples._classification import cross_entropy
+from examples._convex_figures import draw_curves, draw_grid
+from examples._convex_grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid
+from examples._data import DataError, Split
+from examples._mlp import MLP
+from examples.convex import OPTIMIZERS, PROBLEMS, compare, curve_rows, grid_rows, halved
 
 FILES = {
     "train-images-idx3-ubyte": (3, 12, 4, 5),

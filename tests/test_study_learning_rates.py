@@ -18,14 +18,14 @@ for package in ("matplotlib", "orbax", "rich", "sklearn"):
     pytest.importorskip(package)
 nnx = pytest.importorskip("flax.nnx")
 
-from examples import _cifar10, learning_rates  # noqa: E402
-from examples._augmentation import Augmentation  # noqa: E402
-from examples._classification import classification  # noqa: E402
-from examples._data import DataError, Split  # noqa: E402
-from examples._network import convolve  # noqa: E402
-from examples._resnet import ResNet  # noqa: E402
-from examples._study import Study  # noqa: E402
-from examples._training import train  # noqa: E402
+from examples import _cifar10, learning_rates
+from examples._augmentation import Augmentation
+from examples._classification import classification
+from examples._data import DataError, Split
+from examples._network import convolve
+from examples._resnet import ResNet
+from examples._study import Study
+from examples._training import train
 
 IMAGES = 20  # Per file.
 

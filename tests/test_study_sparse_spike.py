@@ -6,8 +6,8 @@ import pytest
 for package in ("flax", "matplotlib", "orbax", "rich", "sklearn"):
     pytest.importorskip(package)
 
-from examples import sparse_spike  # noqa: E402
-from examples._memory import (  # noqa: E402
+from examples import sparse_spike
+from examples._memory import (
     AT,
     B2,
     METHODS,
@@ -22,7 +22,7 @@ from examples._memory import (  # noqa: E402
     steps_of_period,
     turning_period,
 )
-from examples._spike import CHUNK, Curves, is_slow, summary_row  # noqa: E402
+from examples._spike import CHUNK, Curves, is_slow, summary_row
 
 
 def test_the_informative_gradient_outweighs_the_others_twice():

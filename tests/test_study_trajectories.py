@@ -7,9 +7,9 @@ import pytest
 for package in ("flax", "matplotlib", "orbax", "rich"):
     pytest.importorskip(package)
 
-from examples import trajectories  # noqa: E402
-from examples._first_steps import FORMULAS, GRADIENTS, first_adaptive, first_step_findings, step_sizes  # noqa: E402
-from examples._paths import (  # noqa: E402
+from examples import trajectories
+from examples._first_steps import FORMULAS, GRADIENTS, first_adaptive, first_step_findings, step_sizes
+from examples._paths import (
     METHODS,
     RAVINE,
     SADDLE,
@@ -21,8 +21,8 @@ from examples._paths import (  # noqa: E402
     sgd_steps_saddle,
     start,
 )
-from examples._paths_figures import animate  # noqa: E402
-from examples._surfaces import AXIS, GENTLE, STEEP, SURFACES  # noqa: E402
+from examples._paths_figures import animate
+from examples._surfaces import AXIS, GENTLE, STEEP, SURFACES
 
 
 def path_of(method, steps=400):

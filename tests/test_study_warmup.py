@@ -5,13 +5,13 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 for package in ("matplotlib", "orbax", "rich"):
     pytest.importorskip(package)
 nnx = pytest.importorskip("flax.nnx")
 
+import radam_optax as rx
 from examples import _numbers, _translation, warmup
 from examples._data import DataError
 from examples._sequences import cross_entropy, exact_match, padded, unigram_entropy
@@ -143,7 +143,7 @@ def test_side_by_side_is_training_one_by_one(tmp_path):
     task = _numbers.numbers_task(layers=1, width=8, batch=4, dropout=0.1)
     study = Study("warmup", "", ["--out", str(tmp_path)], {})
     both = side_by_side(
-        study, "both", task, [optax.sgd(0.1), optax.adam(0.01)], seeds=2, steps=4, chunk=2,
+        study, "both", task, [rx.sgd(0.1), rx.adam(0.01)], seeds=2, steps=4, chunk=2,
         watched=[1, 3], status=lambda _: "",
     )  # fmt: skip
     assert both["train_loss"].shape == (2, 2, 4)
@@ -151,7 +151,7 @@ def test_side_by_side_is_training_one_by_one(tmp_path):
     assert both["magnitudes"].shape == (2, 2, 2, len(EDGES) - 1)
     np.testing.assert_array_equal(both["magnitudes"].sum(axis=-1), both["magnitudes"][0, 0, 0].sum())
     alone = train(
-        study, "alone", task, optax.adam, [0.01], seeds=2, steps=4, chunk=2, status=lambda _: ""
+        study, "alone", task, rx.adam, [0.01], seeds=2, steps=4, chunk=2, status=lambda _: ""
     )  # fmt: skip
     np.testing.assert_allclose(both["test_loss"][1], alone["test_loss"][0], rtol=1e-4)
     means = both["train_loss"][1].reshape(2, 2, 2).mean(axis=-1)
