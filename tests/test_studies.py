@@ -27,6 +27,7 @@ STUDIES = [
     "variance",
     "warmup",
 ]
+TOO_SHORT = {"learning_rates", "warmup"}  # Quick runs of these say that they are no ground for a verdict.
 
 
 def start(name: str, *options: str) -> subprocess.Popen[str]:
@@ -64,8 +65,7 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
     summary = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
     assert summary["study"] == name
     assert summary["options"]["quick"] is True
-    assert summary["findings"]
-    assert "The verdict" in out
+    assert bool(summary["findings"]) == ("The verdict" in out) == (name not in TOO_SHORT)
     for finding in summary["findings"]:
         assert all(finding[part] for part in ("claim", "published", "measured"))
         assert finding["agrees"] in (True, False)
