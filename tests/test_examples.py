@@ -65,10 +65,10 @@ def test_an_unknown_name_is_an_error(name):
     ],
 )
 def test_a_bad_option_is_one_clear_error(arguments, message, capsys):
-    from examples.quickstart import parse
+    from examples.quickstart import main
 
     with pytest.raises(SystemExit) as exit_:
-        parse(arguments)
+        main(arguments)
     assert exit_.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1] == f"python -m examples quickstart: error: {message}"
 

@@ -166,7 +166,7 @@ class Loop:
     def __init__(self, float16):
         from flax import nnx
 
-        from examples import _digits, _faults, _guarded, _network
+        from examples import _data, _digits, _faults, _guarded, _network
 
         self.float16, self.faults = float16, _faults
         graph, params = nnx.split(_network.Network(nnx.Rngs(0)))
@@ -174,7 +174,7 @@ class Loop:
         self.start = _guarded.start(optimizer, params)
         self.program = _guarded.make_program(optimizer, graph, float16)
         self.data, _ = _digits.load()
-        self.batches = _digits.batch_indices(0, 200, len(self.data.labels))
+        self.batches = _data.batch_indices(0, 200, len(self.data.labels), _digits.BATCH)
 
     def train(self, *faults, **loss_scale):
         """The runs before and after each step, and for each whether it was taken."""
