@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLOURS = {"Adam": "#D55E00", "RAdam": "#0072B2"}  # Okabe and Ito's.
 PUBLISHED = {"Adam": 36.92, "RAdam": 35.70}  # Liu et al. (2020), Fig. 4: test perplexity.
@@ -41,6 +42,10 @@ def draw(
     left.axhline(unigram, color="grey", linestyle=":", label=f"frequencies of words: {unigram:.0f}")
     left.set(title="Perplexity", ylabel="perplexity per word", yscale="log")
 
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    left.yaxis.set_minor_formatter(NullFormatter())
+
     ratios = perplexities["RAdam"]["test_perplexity"] / perplexities["Adam"]["test_perplexity"]
     published = PUBLISHED["RAdam"] / PUBLISHED["Adam"]
     _band(right, steps, ratios, COLOURS["RAdam"], "measured, pairs of runs with one seed")
@@ -50,14 +55,15 @@ def draw(
         color="black",
         linestyle="-.",
         linewidth=1.2,
-        label=f"published at the end, on another text\n(One Billion Word): 35.70 / 36.92 = {published:.3f}",
+        label=f"published, at the end, One Billion Word:\n"
+        f"{PUBLISHED['RAdam']:.2f} / {PUBLISHED['Adam']:.2f} = {published:.3f}",
     )
     right.set(title="RAdam relative to Adam, held-out text", ylabel="ratio of perplexities")
     for panel in (left, right):
-        panel.axvline(drop, color="grey", linewidth=0.8, alpha=0.7)
+        panel.axvline(drop, color="black", linestyle=(0, (1, 3)), label="learning rate / 10")
         panel.set(xlabel="step", xlim=(0, steps[-1]))
         panel.grid(alpha=0.3, which="both")
-        panel.legend(loc="upper right")
+        panel.legend(loc="upper right", framealpha=1.0)
     seeds = len(ratios)
     spread = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
     figure.suptitle(f"A two-layer LSTM on {text}: {spread}")

@@ -47,7 +47,7 @@ def draw_curves(
         ylabel=f"training loss (nats per symbol, mean of {window} steps)",
         yscale="log",
         # A run that diverges leaves the picture instead of flattening the others.
-        ylim=(None, 1.5 * max(levels.values())),
+        ylim=(None, min(panel.get_ylim()[1], 3 * max(levels.values()))),
     )
     panel.grid(alpha=0.3, which="both")
     figure.suptitle(title)
@@ -61,7 +61,7 @@ def draw_gradients(counts: Mapping[str, np.ndarray], watched: Sequence[int], tit
     panels = figure.subplots(1, len(SHOWN), sharey=True)
     shares = {name: counts[name] / counts[name].sum(axis=-1, keepdims=True) for name in SHOWN}
     top = max(share.max() for share in shares.values())
-    ticks = [i for i, step in enumerate(watched) if step in (1, 5, 10, 20, 50, 100, 200, 400, 600)]
+    ticks = [i for i, step in enumerate(watched) if step in (1, 5, 10, 20, 50, 100, 300, 500)]
     for panel, (name, share) in zip(panels, shares.items(), strict=True):
         image = panel.pcolormesh(
             np.arange(len(watched) + 1) - 0.5, EDGES, share.T, cmap="viridis", vmin=0, vmax=top

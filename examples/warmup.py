@@ -5,7 +5,6 @@ translation of the user's pairs of sentences, in the set-up of Liu et al. (2020)
 """
 
 import argparse
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,25 +18,12 @@ from examples._study import Finding, Size, Study
 from examples._support import positive_int, print_table
 from examples._training import Task
 from examples._warmup_figures import SHOWN, draw_curves, draw_gradients, draw_map, medians, smooth
-from examples._warmup_optimizers import (
-    ADAM,
-    B2,
-    EPS,
-    EXACT,
-    EXPONENTIAL,
-    NO_SGD,
-    RADAM,
-    TWO_K,
-    UNTUNED,
-    WARMUP,
-    optimizers,
-)  # fmt: skip
+from examples._warmup_findings import findings_of, map_findings
+from examples._warmup_optimizers import ADAM, WARMUP, optimizers
 
 CHUNK = 50  # Steps between two evaluations, and that a point of the curves is the mean of.
 DEPTHS, RATES = (1, 2, 4, 6, 8), (1e-3, 2e-3, 4e-3, 8e-3)  # Of the map,
 MAP_STEPS, MAP_WARMUP = 250, 100  # whose runs are short.
-EARLY = 10  # Updates within which Adam distorts the gradients, by the paper.
-CLEAR = 0.1  # Nats per symbol; less is no difference.
 
 
 class Setting(NamedTuple):
@@ -113,113 +99,6 @@ def watched_steps(steps: int) -> list[int]:
     return [step for step in every if step <= steps]
 
 
-def findings_of(
-    last: Mapping[str, np.ndarray], middle: Mapping[str, np.ndarray], stuck: float, steps: int
-) -> list[Finding]:
-    """The claims on the losses.
-
-    Args:
-      last: training losses at the end, shape (seeds,), by optimizer.
-      middle: medians of log10 |g|, shape (seeds, watched), whose first EARLY are steps 1 to EARLY.
-      stuck: the loss that is possible without the source.
-      steps: of the runs.
-    """
-    short = steps < 2 / (1 - B2)
-
-    def mean(name):
-        return float(last[name].mean())
-
-    def losses(*names):
-        return ", ".join(f"{name} {mean(name):.2f}" for name in names)
-
-    seeds = len(last[ADAM])
-    stuck_seeds = int((~(last[ADAM] < stuck)).sum())
-    others = [name for name in last if name not in (ADAM, EPS)]
-    untrained = [name for name in others if not (last[name] < stuck - CLEAR).all()]
-    untuned = [mean(UNTUNED), mean(EXPONENTIAL)]
-    fall = {name: float((middle[name][:, EARLY - 1] - middle[name][:, 0]).mean()) for name in (ADAM, WARMUP)}
-    better = [mean(name) for name in (TWO_K, WARMUP)]
-    between = min(untuned) - CLEAR < mean(RADAM) < max(untuned) + CLEAR
-    return [
-        Finding(
-            "Adam without warmup sticks",
-            "about 500 training PPL on IWSLT De-En, loss ~10 against ~3",
-            f"{stuck_seeds} of {seeds} seeds end at or above {stuck:.2f}, possible without the source "
-            f"(mean {mean(ADAM):.2f})",
-            stuck_seeds == seeds,
-        ),
-        Finding(
-            "warmup, Adam-2k and RAdam train",
-            "all converge",
-            f"all end below {stuck - CLEAR:.2f}" if not untrained else f"not: {', '.join(untrained)}",
-            not untrained,
-        ),
-        Finding(
-            "Adam-eps trains, but worse than Adam-2k and warmup",
-            "clearly worse",
-            losses(EPS, TWO_K, WARMUP),
-            bool((last[EPS] < stuck).all()) and mean(EPS) > max(better) + CLEAR,
-            ""
-            if (last[EPS] < stuck).all()
-            else "Adam-eps does not train in every run; the size of the gradients decides whether its "
-            "eps of 1e-4 is large.",
-        ),
-        Finding(
-            "untuned warmup matches RAdam",
-            "Ma & Yarats (2021): they match",
-            losses(RADAM, UNTUNED, EXPONENTIAL),
-            between,
-            ""
-            if between
-            else "these runs are shorter than the untuned warmup's 2/(1 - b2) = 2000 steps, in which RAdam's "
-            "rectifier is larger at first: 0.215 against 0.05 and 0.095 at step 100."
-            if short and mean(RADAM) < min(untuned)
-            else "",
-        ),
-        Finding(
-            "RAdam matches a tuned warmup",
-            "BLEU 34.76 against 34.66 on IWSLT De-En",
-            losses(RADAM, WARMUP),
-            mean(RADAM) < mean(WARMUP) + CLEAR,
-            ""
-            if mean(RADAM) < mean(WARMUP) + CLEAR or not short
-            else "the tuned warmup reaches the full rate within the run, RAdam's rectifier does not.",
-        ),
-        Finding(
-            "RAdam's two fallbacks, and the exact variance, differ little",
-            "none; with this rate four steps of SGD are small",
-            losses(RADAM, NO_SGD, EXACT),
-            max(abs(mean(RADAM) - mean(name)) for name in (NO_SGD, EXACT)) < CLEAR,
-        ),
-        Finding(
-            f"without warmup gradients shrink within {EARLY} updates",
-            "the histogram is distorted towards small values",
-            f"median |g| times {10 ** fall[ADAM]:.2g}; with warmup {10 ** fall[WARMUP]:.2g}",
-            fall[ADAM] < min(fall[WARMUP], 0) - 0.3,
-        ),
-    ]
-
-
-def map_findings(adam: np.ndarray, warm: np.ndarray, stuck: float) -> list[Finding]:
-    """The claim on last losses of shape (DEPTHS, RATES): where warmup trains and Adam sticks."""
-    saved = ~(adam < stuck) & (warm < stuck - CLEAR)
-    places = [
-        f"{depth}+{depth} from rate {min(rate for rate, hit in zip(RATES, row, strict=True) if hit):g}"
-        for depth, row in zip(DEPTHS, saved, strict=True)
-        if row.any()
-    ]
-    # The deeper, the smaller the rate that needs warmup.
-    needed = [RATES[int(row.argmax())] if row.any() else np.inf for row in saved]
-    return [
-        Finding(
-            "the deeper, the smaller the rate at which only warmup trains",
-            "none: a property of this task",
-            "; ".join(places) or "nowhere",
-            bool(places) and all(b <= a for a, b in itertools.pairwise(needed)),
-        )
-    ]
-
-
 def draw_depths(study: Study, setting: Setting) -> tuple[dict[str, np.ndarray], list[Finding]]:
     """Short runs of Adam without and with warmup over depths and rates: their last losses."""
     recipes = [
@@ -255,7 +134,7 @@ def draw_depths(study: Study, setting: Setting) -> tuple[dict[str, np.ndarray], 
         f"* not below {_numbers.BLIND_LOSS:.2f}, what is possible without reading the source; one seed"
     )
     study.write_figure("depths.png", draw_map(losses, DEPTHS, RATES, _numbers.BLIND_LOSS, title))
-    return losses, map_findings(losses[ADAM], losses[WARMUP], _numbers.BLIND_LOSS)
+    return losses, map_findings(losses[ADAM], losses[WARMUP], _numbers.BLIND_LOSS, DEPTHS, RATES)
 
 
 def task_of(study: Study, setting: Setting) -> tuple[Task, dict[str, float]]:
@@ -287,6 +166,11 @@ def rows_of(losses: Mapping[str, np.ndarray]) -> list[tuple[Any, ...]]:
         for name, runs in losses.items()
         for (seed, point), loss in np.ndenumerate(smooth(runs, CHUNK))
     ]
+
+
+def finite(values: np.ndarray) -> list[float | None]:
+    """For JSON, which knows no NaN: a run that has diverged is null."""
+    return [float(x) if np.isfinite(x) else None for x in values]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -323,7 +207,7 @@ def main(arguments: Sequence[str]) -> None:
             losses,
             {f"least loss from {name}": level for name, level in levels.items()},
             CHUNK // 5,
-            f"{what.capitalize()}: {model}, learning rate {setting.rate:g}; {seeds}",
+            f"{what.capitalize()}: {model},\nlearning rate {setting.rate:g}, falling to 0 linearly; {seeds}",
         ),
     )
     study.write_csv(
@@ -367,7 +251,7 @@ def main(arguments: Sequence[str]) -> None:
         if not options.data_dir:
             depths, more = draw_depths(study, setting)
             found += more
-            summary["depths"] = {name: values.tolist() for name, values in depths.items()}
-    summary["train_loss"] = {name: values.tolist() for name, values in last.items()}
-    summary["test_exact"] = {name: values.tolist() for name, values in exact.items()}
+            summary["depths"] = {name: [*map(finite, values)] for name, values in depths.items()}
+    summary["train_loss"] = {name: finite(values) for name, values in last.items()}
+    summary["test_exact"] = {name: finite(values) for name, values in exact.items()}
     study.conclude(found, summary)

@@ -256,6 +256,11 @@ def test_the_findings_follow_the_numbers(early, late, agrees, notes):
     assert "ratio 0.967" in ends.published
 
 
+def test_a_short_run_does_not_say_which_ends_better():
+    perplexities = np.full((2, 20), 50.0)
+    assert [len(findings(perplexities, perplexities, chunk, 60.0)) for chunk in (49, 50)] == [2, 3]
+
+
 def test_a_model_no_better_than_frequencies_has_not_learnt():
     perplexities = np.full((2, 20), 50.0)
     assert not findings(perplexities, perplexities, 10, 49.0)[0].agrees

@@ -20,6 +20,7 @@ from examples._study import Study
 from examples._training import train
 from examples._transformer import PAD, START, Transformer, sinusoids
 from examples._warmup_figures import SHOWN, medians
+from examples._warmup_findings import EARLY, findings_of, map_findings
 from examples._warmup_optimizers import ADAM, EPS, WARMUP, optimizers
 
 
@@ -182,9 +183,7 @@ def papers_outcome():
 
 
 def test_findings_agree_with_the_papers_outcome():
-    assert [finding.agrees for finding in warmup.findings_of(*papers_outcome(), stuck=2.0, steps=500)] == [
-        True
-    ] * 7
+    assert [finding.agrees for finding in findings_of(*papers_outcome(), stuck=2.0, steps=500)] == [True] * 7
 
 
 @pytest.mark.parametrize(
@@ -202,28 +201,28 @@ def test_findings_agree_with_the_papers_outcome():
 )
 def test_a_finding_can_fail(name, losses, failing):
     last, middle = papers_outcome()
-    findings = warmup.findings_of(last | {name: np.array(losses)}, middle, stuck=2.0, steps=500)
+    findings = findings_of(last | {name: np.array(losses)}, middle, stuck=2.0, steps=500)
     assert not findings[failing].agrees
 
 
 def test_a_run_that_diverges_is_no_run_that_trains():
     last, middle = papers_outcome()
-    findings = warmup.findings_of(last | {ADAM: np.array([np.nan, np.nan])}, middle, stuck=2.0, steps=500)
+    findings = findings_of(last | {ADAM: np.array([np.nan, np.nan])}, middle, stuck=2.0, steps=500)
     assert findings[0].agrees
     unmoved = {name: np.full((2, 10), -3.0) for name in SHOWN}
-    assert not warmup.findings_of(last, unmoved, stuck=2.0, steps=500)[6].agrees
+    assert not findings_of(last, unmoved, stuck=2.0, steps=500)[6].agrees
 
 
 def test_the_map_names_the_rates_that_need_warmup():
     shape = len(warmup.DEPTHS), len(warmup.RATES)
     adam, warm = np.full(shape, 1.0), np.full(shape, 1.0)
-    assert not warmup.map_findings(adam, warm, 2.0)[0].agrees
+    assert not map_findings(adam, warm, 2.0, warmup.DEPTHS, warmup.RATES)[0].agrees
     adam[-1, 1:], adam[-2, 2:] = np.nan, 2.4
-    finding = warmup.map_findings(adam, warm, 2.0)[0]
+    finding = map_findings(adam, warm, 2.0, warmup.DEPTHS, warmup.RATES)[0]
     assert finding.agrees
     assert finding.measured == "6+6 from rate 0.004; 8+8 from rate 0.002"
     adam[0, 0] = 2.4
-    assert not warmup.map_findings(adam, warm, 2.0)[0].agrees
+    assert not map_findings(adam, warm, 2.0, warmup.DEPTHS, warmup.RATES)[0].agrees
 
 
 LINES = {
@@ -304,5 +303,5 @@ def test_bad_options(arguments, message, tmp_path, capsys):
 
 
 def test_watched_steps_begin_with_all():
-    assert warmup.watched_steps(50)[: warmup.EARLY] == [*range(1, warmup.EARLY + 1)]
+    assert warmup.watched_steps(50)[:EARLY] == [*range(1, EARLY + 1)]
     assert warmup.watched_steps(50)[-1] == 50
