@@ -1,6 +1,8 @@
 """The frame of a study: its sizes, its progress on disk, its files, its verdict on the sources' claims."""
 
 import argparse
+import functools
+import hashlib
 import json
 import logging
 import shutil
@@ -9,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import flax
 import jax
 import numpy as np
 import optax
 from matplotlib.figure import Figure
 from rich.table import Table
 
+import radam_optax as rx
 from examples._animation import pictures_of, write_gif
 from examples._support import (
     atomic,
@@ -95,28 +99,38 @@ class Study:
         self.written: list[Path] = []
         self.saved = time.monotonic()
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
-        self._open_progress()
+        self.loops: set[str] = set()
 
+    @functools.cached_property
     def settings(self) -> dict[str, Any]:
-        """All that the results depend on, but for the machine."""
+        """All that the results depend on: options, versions, the code itself, the kind of device."""
         options = {key: value for key, value in vars(self.options).items() if key != "out"}
-        versions = {package.__name__: package.__version__ for package in (jax, optax, np)}
-        return {"study": self.name, "options": options, "versions": versions}
+        versions = {package.__name__: package.__version__ for package in (jax, flax, optax, np)}
+        return {
+            "study": self.name,
+            "options": options,
+            "versions": versions,
+            "code": code_digest(),
+            "device": device_line(),
+        }
 
-    def _open_progress(self) -> None:
-        """Keeps the progress of an interrupted run of the same settings, and removes that of others."""
-        self.progress = self.options.out / f"{self.name}-progress"
-        file = self.progress / "settings.json"
-        settings = json.dumps(self.settings(), default=str, sort_keys=True)
-        if self.progress.exists() and not file.is_file():
-            self.parser.error(f"'{self.progress}' is no study's progress: remove it, or choose another --out")
+    @functools.cached_property
+    def progress(self) -> Path:
+        """The folder of what is done; it is that of an interrupted run of the same settings, or new."""
+        folder = self.options.out / f"{self.name}-progress"
+        file = folder / "settings.json"
+        settings = json.dumps(self.settings, default=str, sort_keys=True)
+        if folder.exists() and not file.is_file():
+            self.parser.error(f"'{folder}' is no study's progress: remove it, or choose another --out")
         if file.exists() and file.read_text("utf-8") != settings:
             self.console.print(
-                "Starts anew: the progress in this folder is that of other options or versions."
+                "Starts anew: the progress here is that of other options, code, versions or devices.",
+                soft_wrap=True,
             )
-            shutil.rmtree(self.progress)
-        self.progress.mkdir(exist_ok=True)
+            shutil.rmtree(folder)
+        folder.mkdir(exist_ok=True)
         file.write_text(settings, "utf-8")
+        return folder
 
     def scan(
         self,
@@ -142,6 +156,9 @@ class Study:
         Returns:
           The last carry, and the records as one tree of NumPy arrays with a leading axis of ``length``.
         """
+        if name in self.loops:
+            raise ValueError(f"`name` must be unique in the study; {name!r} is that of an earlier loop.")
+        self.loops.add(name)
         shapes = jax.eval_shape(program, carry, *inputs(0))[1]
         records = jax.tree.map(lambda x: np.zeros((length, *x.shape), x.dtype), shapes)
         first = 0
@@ -203,12 +220,13 @@ class Study:
           findings: the rows of the verdict.
           results: what else is worth keeping, in the types of JSON.
         """
-        summary = self.settings() | {"device": device_line(), "findings": [f._asdict() for f in findings]}
+        summary = self.settings | {"findings": [f._asdict() for f in findings]}
         with atomic(self._file("summary.json")) as partial:
             partial.write_text(
                 json.dumps(finite(summary | {"results": results}), indent=1, default=str) + "\n", "utf-8"
             )
-        shutil.rmtree(self.progress)
+        if self.loops:
+            shutil.rmtree(self.progress)
         if findings:
             self._print_verdict(findings)
         files = ", ".join(map(str, self.written))
@@ -225,6 +243,15 @@ class Study:
         for finding in findings:
             if finding.note:
                 self.console.print(f"- {finding.claim}: {finding.note}", soft_wrap=True)
+
+
+def code_digest() -> str:
+    """Of the sources that results depend on, the package's and the examples'."""
+    digest = hashlib.sha256()
+    for module in (rx.__file__, __file__):
+        for file in sorted(Path(module).parent.glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def finite(value: Any) -> Any:

@@ -22,7 +22,7 @@ RATE = 0.01
 OPTIMIZERS = {"Adam": rx.adam, "RAdam": rx.radam}
 SIZES = {
     "steps": Size(2000, 200, f"optimizer steps per run, rounded up to a multiple of {POINTS}"),
-    "seeds": Size(3, 2, "runs per optimizer"),
+    "seeds": Size(3, 1, "runs per optimizer"),
     "hidden": Size(128, 32, "units per layer; the paper has 2048"),
     "embedding": Size(96, 32, "features of a word; the paper has 300"),
     "batch": Size(32, 16, "streams of text; a step reads 20 words of each; the paper has 128"),

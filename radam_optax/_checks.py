@@ -112,7 +112,7 @@ def _dtype_rule(kind: Any, words: str) -> Rule:
             dtype = jnp.dtype(value)
         except (TypeError, ValueError):
             raise TypeError(f"`{name}` must be a {words} dtype; got {value!r}.") from None
-        if not jnp.issubdtype(dtype, kind):
+        if not jnp.issubdtype(dtype, kind) or jnp.finfo(dtype).bits > 64:  # JAX has no long double.
             raise ValueError(f"`{name}` must be a {words} dtype; got {dtype}.")
         return jax.dtypes.canonicalize_dtype(dtype)
 

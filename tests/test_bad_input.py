@@ -379,6 +379,8 @@ def test_what_is_no_dtype_is_refused(name, argument):
     for value in ("float31", 3):
         with pytest.raises((TypeError, ValueError), match=f"`{argument}` must be a .* dtype; got {value!r}"):
             call(name, **{argument: value})
+    with raises(ValueError, f"dtype; got {np.dtype(np.longdouble)}."):
+        call(name, **{argument: np.longdouble})
 
 
 @pytest.mark.parametrize(

@@ -163,8 +163,35 @@ def test_progress_of_other_options_is_not_used(make_study, capsys):
     capsys.readouterr()
     scan(make_study("--steps", "2"))
     out = capsys.readouterr().out
-    assert "that of other options or versions" in out
+    assert "that of other options, code, versions or devices" in out
     assert "goes on" not in out
+
+
+def test_progress_of_other_code_is_not_used(make_study, capsys, monkeypatch):
+    from examples import _study
+
+    with pytest.raises(KeyboardInterrupt):
+        scan(make_study(), 3)
+    monkeypatch.setattr(_study, "code_digest", lambda: "other")
+    capsys.readouterr()
+    scan(make_study())
+    assert "Starts anew" in capsys.readouterr().out
+
+
+def test_each_loop_of_a_study_has_its_own_name(make_study):
+    scan(study := make_study())
+    with pytest.raises(
+        ValueError, match="`name` must be unique in the study; 'a walk' is that of an earlier"
+    ):
+        scan(study)
+
+
+def test_a_study_that_cannot_begin_leaves_nothing_behind(tmp_path, capsys):
+    from examples.__main__ import run as main
+
+    assert main(["convex", "--data-dir", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
+    assert str(tmp_path / "none") in capsys.readouterr().err
+    assert [*(tmp_path / "out").iterdir()] == []
 
 
 def test_the_verdict_says_what_disagrees_and_why(make_study, capsys, tmp_path):
@@ -190,6 +217,6 @@ def test_a_folder_that_is_no_progress_is_left_alone(make_study, tmp_path, capsys
     (tmp_path / "toy-progress").mkdir()
     (tmp_path / "toy-progress" / "mine.txt").write_text("mine", "utf-8")
     with pytest.raises(SystemExit):
-        make_study()
+        scan(make_study())
     assert "is no study's progress: remove it, or choose another --out" in capsys.readouterr().err
     assert (tmp_path / "toy-progress" / "mine.txt").exists()
