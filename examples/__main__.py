@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from examples._data import DataError
 
-EXTRA = ("flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX")
+EXTRA = ("flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX", "tokenizers")
 
 
 def summaries() -> dict[str, str]:

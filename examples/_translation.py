@@ -6,7 +6,9 @@ line n of the other: ``train.de`` and ``train.en``, ``valid.de`` and ``valid.en`
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from examples._data import DataError
 from examples._sequences import Pairs, padded, translation
@@ -55,13 +57,8 @@ def read_pairs(folder: Path, part: str, source: str, target: str) -> Text:
     return Text(*map(list, zip(*pairs, strict=True)))
 
 
-def tokenizer(text: Text, vocabulary: int, cache: Path) -> Any:
+def tokenizer(text: Text, vocabulary: int, cache: Path) -> Tokenizer:
     """Byte-pair encoding, one for both languages, learned from the text, or read back from ``cache``."""
-    try:
-        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-    except ModuleNotFoundError as error:
-        raise DataError("--data-dir: text needs a tokenizer: pip install 'tokenizers>=0.20'") from error
-
     digest = hashlib.sha256("\n".join([*text.sources, *text.targets]).encode()).hexdigest()[:16]
     file = cache / f"bpe-{vocabulary}-{digest}.json"
     if file.exists():
@@ -76,7 +73,7 @@ def tokenizer(text: Text, vocabulary: int, cache: Path) -> Any:
     return learned
 
 
-def encode(text: Text, learned: Any, length: int) -> tuple[Pairs, int]:
+def encode(text: Text, learned: Tokenizer, length: int) -> tuple[Pairs, int]:
     """The pairs of which no side has more than ``length`` pieces, padded; and how many were left out."""
     sources, targets = ([e.ids for e in learned.encode_batch(side)] for side in text)
     kept = [pair for pair in zip(sources, targets, strict=True) if max(map(len, pair)) <= length]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-for package in ("flax", "matplotlib", "orbax", "rich", "sklearn"):
+for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tokenizers"):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parent.parent

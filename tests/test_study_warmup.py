@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-for package in ("matplotlib", "orbax", "rich"):
+for package in ("matplotlib", "orbax", "rich", "tokenizers"):
     pytest.importorskip(package)
 nnx = pytest.importorskip("flax.nnx")
 
@@ -244,7 +244,6 @@ def load(folder, **options):
 
 
 def test_text_pairs(folder):
-    pytest.importorskip("tokenizers")
     corpus = load(folder)
     assert len(corpus.data.source) == len(corpus.data.target) == 3  # One has a blank side.
     assert len(corpus.held_out.source) == 2
@@ -283,7 +282,6 @@ def test_broken_text_pairs(folder, file, content, message):
 
 
 def test_text_that_is_too_long(folder):
-    pytest.importorskip("tokenizers")
     with pytest.raises(DataError, match="no pair of sentences has at most 1 pieces"):
         load(folder, length=1)
 

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX"):
+for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX", "tokenizers"):
     pytest.importorskip(package)
 
 # optax.MultiSteps mixes dtypes, and so does Flax's DynamicScale.
