@@ -568,7 +568,7 @@ EAGER = (bare, behind_a_clip, masked, partitioned)
 
 
 @pytest.mark.parametrize("mode", ["float32", "x64"])
-@fuzz(100, 400)
+@fuzz(100, 300)
 def test_any_tree_and_recipe_gives_the_numbers_of_each_leaf_alone(data, mode):
     """Eager, so that the kernels, cached by shape and dtype, are compiled once for all cases."""
     with jax.enable_x64(mode == "x64"):
@@ -576,7 +576,7 @@ def test_any_tree_and_recipe_gives_the_numbers_of_each_leaf_alone(data, mode):
         check_run(data, EAGER, tree, data.draw(recipes()), data.draw(st.integers(1, 7)))
 
 
-@fuzz(20, 120)
+@fuzz(20, 80)
 def test_compiled_wrappers_give_them_too(data):
     wrapper = data.draw(st.sampled_from([injected, jitted, in_multi_steps, if_finite]))
     tree = {"a": Leaf((3,), "float32", "float32"), "b": [None, Leaf((), "bfloat16", "bfloat16")]}
@@ -913,13 +913,13 @@ def check_argument(data):
         assert np.isfinite(leaf.astype(complex)).all(), f"{what}: {leaf}"
 
 
-@fuzz(400, 3000)
+@fuzz(400, 2000)
 def test_a_malformed_update_is_refused_or_right(data):
     """One node of the updates, the state or the parameters is changed, with JAX as lenient as it can be."""
     check_update(data)
 
 
-@fuzz(400, 3000)
+@fuzz(400, 2000)
 def test_a_malformed_argument_is_refused_or_right(data):
     """Any object for any argument of any factory."""
     check_argument(data)
@@ -1102,13 +1102,13 @@ def check_optax(data):
     assert lossy or same_numbers(updates, expected), f"{what}: {updates} is not {expected}"
 
 
-@fuzz(400, 3000)
+@fuzz(400, 2000)
 def test_a_malformed_state_of_pytorch_is_refused_or_right(data):
     """One node of the state_dict is changed, or `names`, or `order`."""
     check_move(data)
 
 
-@fuzz(200, 1500)
+@fuzz(200, 1000)
 def test_a_malformed_state_of_optax_is_refused_or_right(data):
     """One node of the state is changed, from and to optax."""
     check_optax(data)
@@ -1232,7 +1232,7 @@ def check_checkpoint(data, folder, copy_to):
     assert found.step == 2 or said or not listed, f"{done}: step 2 is passed over silently"
 
 
-@fuzz(40, 400)
+@fuzz(40, 250)
 def test_a_damaged_checkpoint_is_refused_passed_over_aloud_or_right(data, folder, tmp_path):
     """Files and folders are changed, cut, swapped, renamed and deleted."""
     check_checkpoint(data, folder, tmp_path / "copy")
@@ -1255,7 +1255,7 @@ def check_file(data, path, content, same):
 
 
 @pytest.mark.parity
-@fuzz(200, 1000)
+@fuzz(200, 500)
 def test_a_damaged_file_of_pytorch_is_refused_or_right(data, tmp_path):
     """Its zip archive has a checksum of each tensor."""
     torch = pytest.importorskip("torch")
@@ -1275,7 +1275,7 @@ def test_a_damaged_file_of_pytorch_is_refused_or_right(data, tmp_path):
 
 
 @pytest.mark.parity
-@fuzz(200, 1000)
+@fuzz(200, 500)
 def test_a_damaged_file_of_safetensors_is_refused_or_right_where_it_is_whole(data, tmp_path):
     """It has no checksum: numbers may change unnoticed, but not what they are numbers of."""
     save = pytest.importorskip("safetensors.numpy").save
