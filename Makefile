@@ -1,4 +1,4 @@
-# make demo | test | lint | test-oldest | build; each sets up what it needs from a bare Python.
+# make demo | test | lint | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest/bin
@@ -24,6 +24,15 @@ test-oldest: .venv-oldest/test
 build: .venv/lint
 	$(BIN)/python -m build
 
+# Hours, on a machine where nothing else runs; the results go into benchmarks/README.md.
+benchmarks: .venv/test
+	$(BIN)/python -m benchmarks numerics
+	$(BIN)/python -m benchmarks memory
+	$(BIN)/python -m benchmarks compile
+	$(BIN)/python -m benchmarks end_to_end
+	$(BIN)/python -m benchmarks step --multi-output-fusion
+	$(BIN)/python -m benchmarks report
+
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
@@ -48,4 +57,4 @@ $(BIN)/python:
 clean:
 	rm -rf .venv .venv-oldest .jax_cache dist build out *.egg-info
 
-.PHONY: demo test lint test-oldest build clean
+.PHONY: demo test lint test-oldest build benchmarks clean

@@ -1,1 +1,1 @@
-"""Measurements side by side with optax: ``python -m benchmarks NAME``."""
+"""Measurements side by side with peers: ``python -m benchmarks NAME``."""

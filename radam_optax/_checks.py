@@ -74,6 +74,19 @@ def whole_number(name: str, value: Any) -> int | jax.Array:
     return number
 
 
+def size(low: int) -> Rule:
+    """An integer of Python or NumPy, at least ``low``: shapes depend on it, so it is never traced."""
+
+    def rule(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise TypeError(f"`{name}` must be a whole number; got {value!r}.")
+        if value < low:
+            raise ValueError(f"`{name}` must be at least {low}; got {value}.")
+        return int(value)
+
+    return rule
+
+
 def flag(name: str, value: Any) -> bool:
     """True or False."""
     if not isinstance(value, bool | np.bool_):
@@ -110,7 +123,7 @@ def _dtype_rule(kind: Any, words: str) -> Rule:
             if isinstance(value, np.ndarray | jax.Array):
                 raise TypeError
             dtype = jnp.dtype(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, SyntaxError):  # NumPy parses text such as ",".
             raise TypeError(f"`{name}` must be a {words} dtype; got {value!r}.") from None
         if not jnp.issubdtype(dtype, kind) or jnp.finfo(dtype).bits > 64:  # JAX has no long double.
             raise ValueError(f"`{name}` must be a {words} dtype; got {dtype}.")
@@ -127,6 +140,17 @@ def transformation(name: str, value: Any) -> Any:
     """A gradient transformation that has been built."""
     if not (hasattr(value, "init") and hasattr(value, "update")):
         raise TypeError(f"`{name}` must be a GradientTransformation; got {value!r}.")
+    return value
+
+
+def codec_like(name: str, value: Any) -> Any:
+    """A codec that has been built, such as those of :mod:`radam_optax.codecs`."""
+    if isinstance(value, type) or not (hasattr(value, "encode") and hasattr(value, "decode")):
+        raise TypeError(f"`{name}` must be a codec, such as `codecs.int8_blockwise()`; got {value!r}.")
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be hashable; got {value!r}.") from None
     return value
 
 
@@ -232,6 +256,10 @@ DOMAINS: dict[str, Rule] = {
     "fallback": number("(-inf, inf)"),
     "power": number("(-inf, inf)"),
     "projection_fn": function,
+    "min_size": size(0),
+    "block_size": size(2),
+    "shards": size(1),
+    "codec": codec_like,
     "steps": whole_number,
     "total_steps": whole_number,
     "variance": one_of("first_order", "exact"),

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from radam_optax._hash import element_index, mixed
+
 
 def data_of(leaf: Any) -> Any:
     """A leaf as Orbax takes it: random keys as integers, numbers as arrays."""
@@ -36,10 +38,5 @@ def _mixed_sum(x: jax.Array) -> jax.Array:
         x = jax.lax.bitcast_convert_type(x, jnp.uint32)
     elif jnp.issubdtype(x.dtype, jnp.floating):
         x = jax.lax.bitcast_convert_type(x, jnp.dtype(f"uint{jnp.finfo(x.dtype).bits}"))
-    index = jnp.zeros(x.shape, jnp.uint32)
-    for axis, size in enumerate(x.shape):
-        index = index * jnp.uint32(size) + jax.lax.broadcasted_iota(jnp.uint32, x.shape, axis)
-    word = x.astype(jnp.uint32) ^ (index * jnp.uint32(0x9E3779B9))
-    word = (word ^ (word >> 16)) * jnp.uint32(0x85EBCA6B)
-    word = (word ^ (word >> 13)) * jnp.uint32(0xC2B2AE35)
-    return jnp.sum(word ^ (word >> 16), dtype=jnp.uint32)
+    word = x.astype(jnp.uint32) ^ (element_index(x.shape) * jnp.uint32(0x9E3779B9))
+    return jnp.sum(mixed(word), dtype=jnp.uint32)

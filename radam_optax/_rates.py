@@ -24,16 +24,21 @@ def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTr
     Returns:
       A stateless transformation. The rate is in at least float32: in float16 eps = 1e-8 is 0.
     """
-    only_inside = isinstance(eps, float) and eps == 0
 
     def update(updates, state, params=None):
         del params
-        if only_inside:  # One instruction instead of a root and a division.
+        if isinstance(eps, float) and eps > 0:
+            return map_leaves(_inverse_root, (updates,), (), (eps_root, eps)), state
+        if isinstance(eps, float):  # One instruction instead of a root and a division.
             return map_leaves(_inverse_of_root, (updates,), (), (eps_root,)), state
-        rate_at_0 = 1 / eps if isinstance(eps, float) else jnp.where(eps == 0, 0, 1 / _or_1(eps))
-        return map_leaves(_inverse_root, (updates,), (), (eps_root, eps, rate_at_0)), state
+        rate_at_0 = jnp.where(eps == 0, 0, 1 / _or_1(eps))
+        return map_leaves(_inverse_root_or, (updates,), (), (eps_root, eps, rate_at_0)), state
 
     return optax.GradientTransformation(optax.init_empty_state, update)
+
+
+def _inverse_root(v, eps_root, eps):
+    return 1 / (_root(v + eps_root) + eps)
 
 
 def _inverse_of_root(v, eps_root):
@@ -42,10 +47,22 @@ def _inverse_of_root(v, eps_root):
     return jax.lax.select(v == 0, jnp.zeros_like(v), rate)
 
 
-def _inverse_root(v, eps_root, eps, rate_at_0):
+def _inverse_root_or(v, eps_root, eps, rate_at_0):
     v = v + eps_root
-    rate = 1 / (jnp.sqrt(_or_1(v)) + eps)
-    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), rate)
+    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), 1 / (_root(v) + eps))
+
+
+@jax.custom_jvp
+def _root(v):
+    """sqrt(v), whose derivatives at 0 are 0 and not infinite."""
+    return jnp.sqrt(v)
+
+
+@_root.defjvp
+def _root_jvp(primals, tangents):
+    (v,), (dv,) = primals, tangents
+    slope = jax.lax.select(v == 0, jnp.zeros_like(v), 0.5 / _root(_or_1(v)))
+    return _root(v), dv * slope
 
 
 def _or_1(v):
@@ -114,7 +131,8 @@ def scale_by_rectification(
         count = jnp.asarray(optax.safe_increment(state.count))
         at = _numerics.moving_length(b2, count, length)
         rho, r = _numerics.rectifier(at, variance)
-        adaptive = at.above(threshold) > 0
+        # XLA computes a division once, but sums and products again in the loop of every leaf.
+        adaptive = at.above(threshold) / rho > 0
         scalars = (r, adaptive, fallback)
         updates = map_leaves(_rectify, (updates,), (), scalars, keep_dtype=True)
         return updates, RectificationState(count, rho, r, adaptive)

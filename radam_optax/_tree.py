@@ -231,6 +231,15 @@ def sharding_of(leaf: Any) -> Any:
     return getattr(leaf, "sharding", None) if getattr(leaf, "committed", True) else None
 
 
+def fits(sharding: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a sharding divides arrays of a shape evenly."""
+    try:
+        sharding.shard_shape(shape)
+    except ValueError:
+        return False
+    return True
+
+
 def name_of(path: Any) -> str:
     """The path of a leaf as it stands in messages."""
     return jax.tree_util.keystr(path, simple=True, separator="/")

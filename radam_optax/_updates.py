@@ -92,7 +92,10 @@ def scale_by_past_updates(decay: Scalar, eps: Scalar) -> optax.GradientTransform
 
 def _match_past(u, e_x, old, new, eps):
     u = times(u, jnp.sqrt(e_x + eps))
-    return u, old * e_x + new * abs_sq(u)
+    e_x = old * e_x + new * abs_sq(u)
+    # Says only that u is NaN where its square is. TPU compilers make one loop of results that the
+    # update is computed from, but a second one, and copies, of any other.
+    return jax.lax.select(e_x == e_x, u, jax.lax.full_like(u, jnp.nan)), e_x
 
 
 @validated()

@@ -27,8 +27,9 @@ import optax
 
 from radam_optax._checks import transformation, warn, whole_number
 from radam_optax._checksum import checksum_of, data_of
+from radam_optax._compress import Encoded
 from radam_optax._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
-from radam_optax._tree import sharding_of
+from radam_optax._tree import fits, sharding_of
 
 try:
     import orbax.checkpoint as ocp
@@ -243,11 +244,19 @@ def _sharded_like(params: Any, init: Any) -> Any:
     }
 
     def like(path, leaf):
+        if isinstance(leaf, Encoded):
+            sharding = like(path, jax.eval_shape(Encoded.decode, leaf)).sharding
+            return jax.tree.map(
+                lambda x: placed(x, sharding if sharding and fits(sharding, x.shape) else None), leaf
+            )
         ends = ((path[start:], leaf.shape) for start in range(len(path) + 1))
-        sharding = next((shardings[end] for end in ends if end in shardings), None)
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        return placed(leaf, next((shardings[end] for end in ends if end in shardings), None))
 
-    return jax.tree_util.tree_map_with_path(like, jax.eval_shape(init, params))
+    def placed(x, sharding):
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+    state = jax.eval_shape(init, params)
+    return jax.tree_util.tree_map_with_path(like, state, is_leaf=lambda x: isinstance(x, Encoded))
 
 
 def _placed(data: np.ndarray | None, record: dict[str, Any], like: Any) -> Any:

@@ -6,6 +6,7 @@ The domains are stated here once more, so that a slip in the package's own table
 import inspect
 import math
 import re
+import types
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +21,13 @@ from tests.recipes import RECIPES, build
 PRESETS = {
     name: f for name, f in vars(rx.presets).items() if getattr(f, "__module__", "") == rx.presets.__name__
 }
+CODECS = {
+    name: f for name, f in vars(rx.codecs).items() if getattr(f, "__module__", "") == rx.codecs.__name__
+}
 PUBLIC = {
-    name: f for name, f in (vars(rx) | PRESETS).items() if inspect.isfunction(f) and not name.startswith("_")
+    name: f
+    for name, f in (vars(rx) | PRESETS | CODECS).items()
+    if inspect.isfunction(f) and not name.startswith("_")
 }
 
 INTERVALS = {
@@ -86,6 +92,11 @@ WORDS = {
 }
 DTYPES = ("dtype", "mu_dtype", "nu_dtype", "accumulator_dtype")
 STEPS = {"adam_2k": "steps", "freeze_until": "steps", "tfa_radam": "total_steps"}
+SIZES = {  # The least of each.
+    ("compress_state", "min_size"): 0,
+    ("int8_blockwise", "block_size"): 2,
+    ("int8_blockwise", "shards"): 1,
+}
 PAIRS = [name for name, f in PRESETS.items() if "betas" in inspect.signature(f).parameters]
 
 # Functions of arrays: any shape is welcome.
@@ -113,6 +124,7 @@ REQUIRED = {
     "rho": 5.0,
     "steps": 2,
     "inner": rx.first_moment(0.9),
+    "codec": rx.codecs.bfloat16_nearest(),
     "params": np.ones(3, "float32"),
     "state": optax.TraceState(np.ones(3, "float32")),
 }
@@ -173,10 +185,10 @@ never_rectifies = pytest.mark.filterwarnings("ignore:.*never rectifies:UserWarni
 def test_every_argument_is_checked_or_known_to_be_free():
     free = {
         *("updates", "gradients", "params", "state", "mask", "weight_decay_mask", "count"),
-        *("rate", "inner", "centre", "projection_fn"),
+        *("rate", "inner", "centre", "projection_fn", "codec"),
     }
     pairs = {(name, "betas") for name in PAIRS}
-    known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *STEPS.items(), *pairs}
+    known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *STEPS.items(), *SIZES, *pairs}
     unknown = [a for a in ARGUMENTS if a not in known and a[1] not in free and a[1] not in DTYPES]
     assert not unknown
     checked = {
@@ -184,7 +196,8 @@ def test_every_argument_is_checked_or_known_to_be_free():
         "total_steps",
         "betas",
         "projection_fn",
-        *(a for _, a in (*NUMBERS, *FLAGS, *WORDS)),
+        "codec",
+        *(a for _, a in (*NUMBERS, *FLAGS, *WORDS, *SIZES)),
         *DTYPES,
     }
     assert checked - {"method", "rho", "threshold"} == DOMAINS.keys()
@@ -336,6 +349,35 @@ def test_steps_are_a_scalar(name, argument, array):
         call(name, **{argument: array})
 
 
+@pytest.mark.parametrize(("name", "argument"), SIZES, **by_name)
+def test_sizes_are_whole_numbers_that_are_never_traced(name, argument):
+    least = SIZES[name, argument]
+    for value in (3.0, "3", True, None, math.nan, jnp.asarray(3), np.asarray(3)):
+        with raises(TypeError, f"`{argument}` must be a whole number; got {value!r}."):
+            call(name, **{argument: value})
+    for value in (least - 1, np.int64(-1), -(2**40)):
+        with raises(ValueError, f"`{argument}` must be at least {least}; got {value}."):
+            call(name, **{argument: value})
+    for value in (least, 100, np.int32(64)):
+        call(name, **{argument: value})
+
+
+def test_what_is_no_codec_is_refused():
+    for value in ("int8", None, 3, rx.codecs.int8_blockwise, type(rx.codecs.int8_blockwise()), object()):
+        message = f"`codec` must be a codec, such as `codecs.int8_blockwise()`; got {value!r}."
+        with raises(TypeError, message):
+            rx.compress_state(rx.first_moment(0.9), value)
+    unhashable = types.SimpleNamespace(encode=None, decode=None)
+    with raises(TypeError, f"`codec` must be hashable; got {unhashable!r}."):
+        rx.compress_state(rx.first_moment(0.9), unhashable)
+
+
+@pytest.mark.parametrize("value", [0.5, {"a": True}, "kernel", True])
+def test_a_mask_of_arrays_that_is_no_function_is_refused(value):
+    with raises(TypeError, f"`mask` must be a function; got {value!r}."):
+        call("compress_state", mask=value)
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_betas_are_a_pair_of_decays(name):
     for value in (0.9, None, (0.9,), (0.9, 0.99, 0.999), "ab", {0.9, 0.99}):
@@ -376,10 +418,12 @@ def test_integer_dtypes_are_refused(name, argument):
 
 @pytest.mark.parametrize(("name", "argument"), DTYPE_ARGUMENTS, **by_name)
 def test_what_is_no_dtype_is_refused(name, argument):
-    for value in ("float31", 3):
+    for value in ("float31", ",", 3):
         with pytest.raises((TypeError, ValueError), match=f"`{argument}` must be a .* dtype; got {value!r}"):
             call(name, **{argument: value})
-    with raises(ValueError, f"dtype; got {np.dtype(np.longdouble)}."):
+    with pytest.raises(
+        ValueError, match=rf"^`{argument}` must be a .* dtype; got {np.dtype(np.longdouble)}\.$"
+    ):
         call(name, **{argument: np.longdouble})
 
 
@@ -412,6 +456,7 @@ def test_flags_are_true_or_false(name, argument):
         (rx.scale_by_adaptive_rate, "rate"),
         (lambda momentum: rx.scale_by_adaptive_rate(rx.inverse_root(), momentum), "momentum"),
         (lambda inner: rx.freeze_until(inner, 2), "inner"),
+        (lambda inner: rx.compress_state(inner, rx.codecs.int8_blockwise()), "inner"),
         (lambda centre: rx.belief_moment(0.999, centre=centre), "centre"),
     ],
 )

@@ -25,6 +25,7 @@ REQUIRED = {
     "inner": rx.first_moment(0.5),
     "rate": rx.inverse_root(),
     "projection_fn": abs,
+    "codec": rx.codecs.int8_blockwise(block_size=32),
 }
 
 

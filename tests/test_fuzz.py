@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 import radam_optax as rx
 from radam_optax import migrate, presets
 from tests.recipes import RECIPES
-from tests.test_bad_input import PRESETS, PUBLIC, REQUIRED
+from tests.test_bad_input import CODECS, PRESETS, PUBLIC, REQUIRED
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*never rectifies:UserWarning"),
@@ -868,8 +868,8 @@ CALLABLES = {
 }
 FILLED = REQUIRED | {"rate": rx.inverse_root(), "projection_fn": lambda x: x}
 OF_VALUES = ("rectification_stats", "effective_rate", "step_count", "without_lookahead", "rectification")
-OF_VALUES += ("adaptive_rate_variance", "bias_correction")
-PUBLIC_FACTORIES = [name for name in PUBLIC if not name.startswith("_") and name not in OF_VALUES]
+OF_VALUES += ("adaptive_rate_variance", "bias_correction", "decompress_state")
+PUBLIC_FACTORIES = [name for name in PUBLIC if name not in OF_VALUES and name not in CODECS]
 
 
 def check_argument(data):
@@ -900,6 +900,8 @@ def check_argument(data):
             elif callable(made):
                 made = [made(count) for count in (0, 1, 10)]
     except Exception as error:
+        if isinstance(error, RuntimeWarning) and isinstance(value, int | float) and abs(value) > 1e30:
+            return  # float32 has no number for it.
         if which not in ("raises", "nothing taken", "two taken"):  # The user's own.
             assert_clear(what, error, f"`{argument}", "schedule")
         return

@@ -1,0 +1,85 @@
+"""The catalogue beside its peers: the same algorithm in optax and in PyTorch, where they have it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import optax
+
+import radam_optax as rx
+
+RATE = 1e-4  # All learning rates.
+DECAY = 1e-4  # All decoupled weight decays.
+
+Recipe = Callable[..., optax.GradientTransformation]  # Of the arguments that are left, all by keyword.
+
+
+class Torch(NamedTuple):
+    """A class of ``torch.optim`` and its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = {}
+
+
+class Peers(NamedTuple):
+    """One algorithm here, in optax and in PyTorch.
+
+    PyTorch's moves the same bytes with the same operations; places of eps and of bias corrections may
+    differ (``radam_optax.presets`` have them exactly).
+    """
+
+    ours: Recipe
+    optax: Recipe | None = None
+    torch: Torch | None = None
+
+
+def _optax_radamw() -> optax.GradientTransformation:
+    return optax.chain(
+        optax.scale_by_radam(), optax.add_decayed_weights(DECAY), optax.scale_by_learning_rate(RATE)
+    )
+
+
+CATALOGUE: dict[str, Peers] = {
+    "sgd": Peers(partial(rx.sgd, RATE), partial(optax.sgd, RATE), Torch("SGD")),
+    "momentum": Peers(
+        partial(rx.momentum, RATE), partial(optax.sgd, RATE, 0.9), Torch("SGD", {"momentum": 0.9})
+    ),
+    "nesterov": Peers(
+        partial(rx.nesterov, RATE),
+        partial(optax.sgd, RATE, 0.9, nesterov=True),
+        Torch("SGD", {"momentum": 0.9, "nesterov": True}),
+    ),
+    "adagrad": Peers(
+        partial(rx.adagrad, RATE),
+        partial(optax.adagrad, RATE),
+        Torch("Adagrad", {"initial_accumulator_value": 0.1}),
+    ),
+    "adadelta": Peers(partial(rx.adadelta, RATE), partial(optax.adadelta, RATE), Torch("Adadelta")),
+    "rmsprop": Peers(partial(rx.rmsprop, RATE), partial(optax.rmsprop, RATE), Torch("RMSprop")),
+    "rmsprop_nesterov": Peers(
+        partial(rx.rmsprop_nesterov, RATE),
+        partial(optax.rmsprop, RATE, eps=1e-6, momentum=0.9, nesterov=True),
+    ),
+    "adam": Peers(partial(rx.adam, RATE), partial(optax.adam, RATE), Torch("Adam")),
+    "adamw": Peers(
+        partial(rx.adamw, RATE, weight_decay=DECAY),
+        partial(optax.adamw, RATE, weight_decay=DECAY),
+        Torch("AdamW", {"weight_decay": DECAY}),
+    ),
+    "nadam": Peers(partial(rx.nadam, RATE), partial(optax.nadam, RATE), Torch("NAdam")),
+    "adam_2k": Peers(partial(rx.adam_2k, RATE)),
+    "adam_eps": Peers(partial(rx.adam_eps, RATE)),
+    "amsgrad": Peers(
+        partial(rx.amsgrad, RATE), partial(optax.amsgrad, RATE), Torch("Adam", {"amsgrad": True})
+    ),
+    "adamnc": Peers(partial(rx.adamnc, RATE)),
+    "radam": Peers(partial(rx.radam, RATE), partial(optax.radam, RATE), Torch("RAdam")),
+    "radamw": Peers(
+        partial(rx.radamw, RATE, weight_decay=DECAY),
+        _optax_radamw,
+        Torch("RAdam", {"weight_decay": DECAY, "decoupled_weight_decay": True}),
+    ),
+    "radam_amsgrad": Peers(partial(rx.radam, RATE, amsgrad=True)),
+    "adabelief": Peers(partial(rx.adabelief, RATE), partial(optax.adabelief, RATE)),
+    "yogi": Peers(partial(rx.yogi, RATE), partial(optax.yogi, RATE)),
+}

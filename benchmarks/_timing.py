@@ -1,0 +1,56 @@
+"""Timing side by side: every competitor once in every round, in an order drawn for the round."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+# Threads of a pool may go on spinning for a while after their work is done; nobody is timed meanwhile.
+REST = 0.01
+
+Timer = Callable[[], float]  # Does the work once; returns seconds.
+
+
+class Spread(NamedTuple):
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread(values: np.ndarray) -> Spread:
+    """Of one figure per round."""
+    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return Spread(float(median), float(low), float(high))
+
+
+def timer(call: Callable[[], Any], wait: Callable[[], Any] = lambda: None) -> Timer:
+    """Times ``call(); wait()``.
+
+    On an accelerator calls only enqueue work: there, several are in flight before the wait, and what is
+    timed is the device and not the launch of one step.
+    """
+    calls = 1 if jax.default_backend() == "cpu" else 10
+
+    def run() -> float:
+        time.sleep(REST)
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        wait()
+        return (time.perf_counter() - start) / calls
+
+    return run
+
+
+def interleaved(timers: Mapping[str, Timer], rounds: int, warm_up: int = 2) -> dict[str, np.ndarray]:
+    """Seconds of each competitor in each round, shape=(rounds,); the rounds of the warm-up are left out."""
+    order = np.random.default_rng(0)
+    seconds = {name: np.zeros(rounds + warm_up) for name in timers}
+    for i in range(rounds + warm_up):
+        for name in order.permutation(list(timers)):
+            seconds[name][i] = timers[name]()
+    return {name: values[warm_up:] for name, values in seconds.items()}

@@ -1,0 +1,173 @@
+"""What compressed state costs in quality: the final loss of a language model, float32 against each codec."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from flax import nnx
+from matplotlib.figure import Figure
+
+import radam_optax as rx
+from benchmarks._bench import Benchmark, names_from
+from examples._language import language_task
+from examples._support import positive_int, task
+from examples._text import standard_library
+from examples._training import train
+from radam_optax import codecs
+
+B2 = 0.999
+RATE = 0.003  # At the first step; it falls to zero, so that runs end with little noise of their own.
+OPTIMIZERS = {"radam": rx.radam, "adam": rx.adam}
+CODECS = {
+    "float32": None,
+    "bfloat16_compensated": codecs.bfloat16_compensated(),
+    "bfloat16_stochastic": codecs.bfloat16_stochastic(),
+    "int8_blockwise": codecs.int8_blockwise(),
+    "bfloat16_nearest": codecs.bfloat16_nearest(),
+}
+BARS = {"bfloat16_compensated": 0.5, "bfloat16_stochastic": 0.5, "int8_blockwise": 1.0}  # Percent.
+POINTS = 10
+
+
+class _Loop:
+    """What :func:`train` asks of a study: a loop, without its progress on disk; keeps the last carry."""
+
+    def __init__(self, console: Any):
+        self.console = console
+
+    def scan(self, name, program, carry, inputs, length, status, steps):
+        records = []
+        with task(self.console, name, length * steps) as report:
+            for i in range(length):
+                carry, record = program(carry, *inputs(i))
+                records.append(jax.device_get(record))
+                report((i + 1) * steps, status(records[-1]))
+        self.last = carry
+        return carry, jax.tree.map(lambda *x: np.stack(x), *records)
+
+
+def recipe(name: str, codec: Any, steps: int) -> Callable[[Any], optax.GradientTransformation]:
+    """Gradients of a global norm of 5 at most, and a learning rate that falls to zero."""
+
+    def of(rate):
+        optimizer = OPTIMIZERS[name](optax.linear_schedule(rate, 0.0, steps), b2=B2)
+        compressed = optimizer if codec is None else rx.compress_state(optimizer, codec)
+        return optax.chain(optax.clip_by_global_norm(5.0), compressed)
+
+    return of
+
+
+def bytes_per_parameter(tx: optax.GradientTransformation, params: Any) -> float:
+    """Of the state."""
+    state = jax.tree.leaves(jax.eval_shape(tx.init, params))
+    return sum(x.size * x.dtype.itemsize for x in state) / sum(x.size for x in jax.tree.leaves(params))
+
+
+def log_second_moment(runs: Any) -> np.ndarray:
+    """The mean of log(nu) over all parameters that have one, for each seed."""
+    state = jax.vmap(jax.vmap(rx.decompress_state))(runs.opt_state)
+    leaves = [np.asarray(x[0]).reshape(x.shape[1], -1) for x in jax.tree.leaves(optax.tree.get(state, "nu"))]
+    nu = np.concatenate(leaves, axis=1)
+    return np.asarray([np.log(row[row > 0]).mean() for row in nu])
+
+
+def draw(excess: dict[str, dict[str, np.ndarray]]) -> Figure:
+    """A panel per optimizer, a row per codec, a dot per seed; the bars in grey."""
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    axes = figure.subplots(1, len(excess), sharey=True, squeeze=False)[0]
+    for ax, (title, rows) in zip(axes, excess.items(), strict=True):
+        for y, (name, values) in enumerate(rows.items()):
+            ax.plot(values, np.full(len(values), y), "o", alpha=0.7)
+            if name in BARS:
+                ax.plot([-BARS[name], BARS[name]], [y, y], color="0.8", linewidth=6, zorder=0)
+        ax.axvline(0, color="0.5", linewidth=0.8)
+        ax.set(title=title, yticks=range(len(rows)), yticklabels=rows)
+        ax.set_xscale("symlog", linthresh=1)
+        ax.set_xlabel("test loss above float32's in %, one dot per seed")
+    axes[0].invert_yaxis()
+    return figure
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Trains all; prints the losses, writes ``quality.json`` and ``quality.png``."""
+
+    def add_options(parser):
+        for option, default, text in (
+            ("steps", 2000, f"of each run, rounded up to a multiple of {POINTS}"),
+            ("seeds", 3, "runs of each, of other first weights and batches"),
+            ("hidden", 64, "units of each of the two layers of LSTM"),
+            ("batch", 16, "streams of text, of which a step reads 20 words"),
+        ):
+            parser.add_argument(
+                f"--{option}",
+                type=positive_int,
+                default=default,
+                metavar="N",
+                help=f"{text} (default: %(default)s)",
+            )
+        parser.add_argument(
+            "--optimizers",
+            type=names_from(tuple(OPTIMIZERS)),
+            default=list(OPTIMIZERS),
+            metavar="NAME,...",
+            help=f"of {', '.join(OPTIMIZERS)} (default: all)",
+        )
+
+    bench = Benchmark("quality", __doc__, arguments, add_options)
+    options = bench.options
+    chunk = 2 if options.quick else -(-options.steps // POINTS)
+    steps = chunk * POINTS
+    seeds, hidden = (1, 16) if options.quick else (options.seeds, options.hidden)
+    corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 2000)
+    problem = language_task(
+        corpus, hidden=hidden, embedding=hidden, batch=options.batch, held_out=20480, dropout=0.0
+    )
+    params = jax.eval_shape(lambda: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
+    excess, table = {}, []
+    for optimizer in options.optimizers:
+        excess[optimizer] = {}
+        reference = None
+        for name, codec in CODECS.items():
+            loop, of = _Loop(bench.console), recipe(optimizer, codec, steps)
+            curves = train(
+                loop, f"{optimizer}, {name}", problem, of, [RATE],
+                seeds=seeds, steps=steps, chunk=chunk,
+                status=lambda point: f"loss {point['test_loss'].mean():.4f}",
+            )["test_loss"][0]  # fmt: skip
+            size, moment = bytes_per_parameter(of(RATE), params), log_second_moment(loop.last)
+            reference = reference or (curves[:, -1], moment)
+            above = 100 * (curves[:, -1] / reference[0] - 1)
+            ratio = np.exp((moment - reference[1]).mean())
+            if codec is not None:
+                excess[optimizer][name] = above
+            bar = BARS.get(name)
+            table.append((
+                optimizer, name, f"{size:.2f}", f"{curves[:, -1].mean():.4f}", f"{above.mean():+.2f}",
+                f"{above.min():+.2f} to {above.max():+.2f}",
+                "-" if bar is None else f"{bar}: {'kept' if above.mean() <= bar else 'MISSED'}",
+                f"{ratio:.2f}",
+            ))  # fmt: skip
+            bench.rows += [
+                {
+                    "optimizer": optimizer,
+                    "codec": name,
+                    "seed": seed,
+                    "bytes_per_parameter": size,
+                    "test_losses": curve.tolist(),
+                    "mean_log_nu": float(moment[seed]),
+                }
+                for seed, curve in enumerate(curves)
+            ]
+            bench.save()
+    bench.table(
+        f"Test loss in nats per word after {steps} steps, seeds: {seeds}, b2 = {B2}",
+        ("optimizer", "codec", "bytes", "loss", "% above", "by seed", "bar", "nu"),
+        table,
+    )
+    bench.note(
+        "bytes: of state per parameter. % above: of the loss, to float32's. nu: the geometric mean of the "
+        "second moments, to float32's. A seed has the same first weights and batches with every codec."
+    )
+    bench.finish(draw(excess))

@@ -1,0 +1,27 @@
+"""Numbers that look random, from an element's index alone: no key, no order, no communication."""
+
+import jax
+import jax.numpy as jnp
+
+
+def element_index(shape: tuple[int, ...]) -> jax.Array:
+    """The index of each element in row-major order, modulo 2^32; each device makes those of its part."""
+    index = jnp.zeros(shape, jnp.uint32)
+    for axis, size in enumerate(shape):
+        index = index * jnp.uint32(size & 0xFFFFFFFF) + jax.lax.broadcasted_iota(jnp.uint32, shape, axis)
+    return index
+
+
+def mixed(word: jax.Array) -> jax.Array:
+    """A bijection of uint32 in which every bit of the result depends on all bits of ``word``.
+
+    Source: Appleby, MurmurHash3 (2011), the last step.
+    """
+    word = (word ^ (word >> 16)) * jnp.uint32(0x85EBCA6B)
+    word = (word ^ (word >> 13)) * jnp.uint32(0xC2B2AE35)
+    return word ^ (word >> 16)
+
+
+def random_bits(shape: tuple[int, ...], seed: jax.Array) -> jax.Array:
+    """Uniform uint32 for ``seed``, uint32 of shape ()."""
+    return mixed(element_index(shape) * jnp.uint32(0x9E3779B9) + seed)
