@@ -9,7 +9,7 @@ demo: .venv/examples
 	$(BIN)/python -m examples quickstart
 
 test: .venv/test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .

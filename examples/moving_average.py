@@ -18,7 +18,7 @@ DECAYS = (0.9, 0.98)
 MEAN, DEVIATION = 1.0, 0.3  # Of the signal, normal and independent from step to step.
 PATHS = 10_000  # Signals of one simulation.
 ADAM = (0.9, 0.999)
-SIZES = {"seeds": Size(200, 20, f"simulations of {PATHS} signals each")}
+SIZES = {"seeds": Size(200, 10, f"simulations of {PATHS} signals each")}
 AT = (1, 5, 10, 50)
 READING = (
     "How to read it: the first two columns are to be equal, the third to be 1; the correction restores the "

@@ -13,7 +13,7 @@ from examples._variance_float32 import DECAYS, PACKAGES
 from examples._variance_formulas import B2, LENGTHS, MEANS, STEPS, Curves, compute, float32_errors
 from examples._variance_simulation import PATHS, Estimate, estimate, simulate
 
-SIZES = {"seeds": Size(200, 8, f"simulations of {PATHS} paths, each like the paper's figure 9")}
+SIZES = {"seeds": Size(200, 4, f"simulations of {PATHS} paths, each like the paper's figure 9")}
 READING = (
     "Heavy tails: psi_t has moments below the t-th only. Its variance is infinite for t <= 2, and for t <= 4 "
     "that of the Monte Carlo's variance is, so that no number of paths makes it reliable there: {}."

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from radam_optax._hash import element_index, mixed
+from radam_optax._hash import mixed
 
 
 def data_of(leaf: Any) -> Any:
@@ -38,5 +38,8 @@ def _mixed_sum(x: jax.Array) -> jax.Array:
         x = jax.lax.bitcast_convert_type(x, jnp.uint32)
     elif jnp.issubdtype(x.dtype, jnp.floating):
         x = jax.lax.bitcast_convert_type(x, jnp.dtype(f"uint{jnp.finfo(x.dtype).bits}"))
-    word = x.astype(jnp.uint32) ^ (element_index(x.shape) * jnp.uint32(0x9E3779B9))
+    index = jnp.zeros(x.shape, jnp.uint32)
+    for axis, size in enumerate(x.shape):
+        index = index * jnp.uint32(size) + jax.lax.broadcasted_iota(jnp.uint32, x.shape, axis)
+    word = x.astype(jnp.uint32) ^ (index * jnp.uint32(0x9E3779B9))
     return jnp.sum(mixed(word), dtype=jnp.uint32)

@@ -4,14 +4,6 @@ import jax
 import jax.numpy as jnp
 
 
-def element_index(shape: tuple[int, ...]) -> jax.Array:
-    """The index of each element in row-major order, modulo 2^32; each device makes those of its part."""
-    index = jnp.zeros(shape, jnp.uint32)
-    for axis, size in enumerate(shape):
-        index = index * jnp.uint32(size & 0xFFFFFFFF) + jax.lax.broadcasted_iota(jnp.uint32, shape, axis)
-    return index
-
-
 def mixed(word: jax.Array) -> jax.Array:
     """A bijection of uint32 in which every bit of the result depends on all bits of ``word``.
 
@@ -23,5 +15,11 @@ def mixed(word: jax.Array) -> jax.Array:
 
 
 def random_bits(shape: tuple[int, ...], seed: jax.Array) -> jax.Array:
-    """Uniform uint32 for ``seed``, uint32 of shape ()."""
-    return mixed(element_index(shape) * jnp.uint32(0x9E3779B9) + seed)
+    """Uniform uint32 for ``seed``, uint32 of shape (); each device makes those of its part."""
+    iotas = [jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in range(len(shape))]
+    # Another number for each element, while there are few enough. Each term has all axes in it: TPU's
+    # compiler would make what has one axis less in a kernel of its own.
+    index = sum(iotas, jnp.zeros(shape, jnp.uint32))
+    for size, iota in zip(shape[:-1], iotas, strict=False):
+        index = index * jnp.uint32(size & 0xFFFFFFFF) + iota
+    return mixed(index * jnp.uint32(0x9E3779B9) + seed)

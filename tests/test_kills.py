@@ -133,7 +133,7 @@ def test_no_kill_tears_a_checkpoint_and_every_resume_is_bitwise_right(tmp_path, 
     assert out.splitlines()[-1] == f"Digest {right[STEPS]}"
 
     rng = np.random.default_rng(0)
-    moments = ["start"] * 3 + ["run"] * 11 + ["save"] * 11
+    moments = ["start"] * 2 + ["run"] * 9 + ["save"] * 9
     newest, within_a_save, resumptions = 0, 0, 0
     for moment in rng.permutation(moments):
         with start(killed, STEPS, *options) as process:

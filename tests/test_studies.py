@@ -88,7 +88,7 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
 
 @pytest.mark.slow
 def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
-    options = ("--steps", "200000", "--seeds", "2", "--out")
+    options = ("--steps", "80000", "--seeds", "2", "--out")
     with start("counterexample", *options, str(tmp_path / "interrupted")) as process:
         assert process.stdout is not None
         while "AdaGrad" not in process.stdout.readline():
