@@ -37,8 +37,17 @@ def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTr
     return optax.GradientTransformation(optax.init_empty_state, update)
 
 
+@jax.custom_jvp
 def _inverse_root(v, eps_root, eps):
-    return 1 / (_root(v + eps_root) + eps)
+    return 1 / (jnp.sqrt(v + eps_root) + eps)
+
+
+@_inverse_root.defjvp
+def _inverse_root_jvp(primals, tangents):
+    """Derivatives, which at 0 are 0 and not infinite, pay for the choice between them; values do not."""
+    v, eps_root, eps = primals
+    with jax.numpy_dtype_promotion("standard"):
+        return jax.jvp(_inverse_root_or, (v, eps_root, eps, 1 / eps), (*tangents, -tangents[2] / eps / eps))
 
 
 def _inverse_of_root(v, eps_root):
@@ -49,20 +58,8 @@ def _inverse_of_root(v, eps_root):
 
 def _inverse_root_or(v, eps_root, eps, rate_at_0):
     v = v + eps_root
-    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), 1 / (_root(v) + eps))
-
-
-@jax.custom_jvp
-def _root(v):
-    """sqrt(v), whose derivatives at 0 are 0 and not infinite."""
-    return jnp.sqrt(v)
-
-
-@_root.defjvp
-def _root_jvp(primals, tangents):
-    (v,), (dv,) = primals, tangents
-    slope = jax.lax.select(v == 0, jnp.zeros_like(v), 0.5 / _root(_or_1(v)))
-    return _root(v), dv * slope
+    rate = 1 / (jnp.sqrt(_or_1(v)) + eps)
+    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), rate)
 
 
 def _or_1(v):

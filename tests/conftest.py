@@ -2,13 +2,18 @@
 
 import os
 
-# Several devices, for the tests of sharding; read when JAX starts.
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# Several devices, for the tests of sharding, and less of LLVM, since most of the time is compilation;
+# read when JAX starts. Processes that tests start compile as users do.
+DEVICES = "--xla_force_host_platform_device_count=8"
+os.environ.setdefault("XLA_FLAGS", f"{DEVICES} --xla_backend_optimization_level=1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import hypothesis
 import jax
 import pytest
+
+jax.devices()
+os.environ["XLA_FLAGS"] = DEVICES
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
