@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 from matplotlib.figure import Figure
 
-from examples._support import atomic, make_console, output_folder, print_table, write_figure
+from examples._support import atomic, cores, make_console, output_folder, print_table, write_figure
 
 PACKAGES = ("jax", "optax", "torch", "flax", "numpy")
 
@@ -33,8 +33,7 @@ class Machine(NamedTuple):
 def machine() -> Machine:
     """This machine."""
     first = jax.devices()[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(_processor(), cores, "" if first.platform == "cpu" else first.device_kind)
+    return Machine(_processor(), cores(), "" if first.platform == "cpu" else first.device_kind)
 
 
 def _processor() -> str:
@@ -139,7 +138,17 @@ def grid(
     return [(row, *(c or "-" for c in cells)) for row, cells in filled if any(cells)]
 
 
-def names_from(options: Sequence[str]) -> Callable[[str], list[str]]:
+def add_names(
+    parser: argparse.ArgumentParser, option: str, names: Sequence[str], default: Sequence[str] = ()
+) -> None:
+    """Adds ``--option A,B``: some of several names; None where it is not given."""
+    usual = f" (default: {', '.join(default)})" if default else ""
+    parser.add_argument(
+        f"--{option}", type=_names_from(names), metavar="A,B", help=f"of {', '.join(names)}{usual}"
+    )
+
+
+def _names_from(options: Sequence[str]) -> Callable[[str], list[str]]:
     """An argparse type: some of several names, with commas between them."""
 
     def parse(text: str) -> list[str]:

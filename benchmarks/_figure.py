@@ -1,22 +1,17 @@
 """Dots with their quartiles: one panel per group, one line per name, one colour per competitor."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-
-class Point(NamedTuple):
-    """A figure and its quartiles."""
-
-    value: float
-    low: float
-    high: float
+from benchmarks._timing import Spread
 
 
-def panels(data: Mapping[str, Mapping[str, Mapping[str, Point]]], label: str, *, log: bool = False) -> Figure:
+def panels(
+    data: Mapping[str, Mapping[str, Mapping[str, Spread]]], label: str, *, log: bool = False
+) -> Figure:
     """A figure from ``data[panel][line][competitor]``, panels side by side.
 
     Args:
@@ -39,11 +34,11 @@ def panels(data: Mapping[str, Mapping[str, Mapping[str, Point]]], label: str, *,
                 continue
             offset = 0.6 * ((index + 0.5) / len(competitors) - 0.5)
             ax.errorbar(
-                [point.value for _, point in found],
+                [point.median for _, point in found],
                 [y + offset for y, _ in found],
                 xerr=[
-                    [max(0.0, point.value - point.low) for _, point in found],
-                    [max(0.0, point.high - point.value) for _, point in found],
+                    [max(0.0, point.median - point.low) for _, point in found],
+                    [max(0.0, point.high - point.median) for _, point in found],
                 ],
                 fmt="o",
                 markersize=4,

@@ -11,6 +11,9 @@ import radam_optax as rx
 RATE = 1e-4  # All learning rates.
 DECAY = 1e-4  # All decoupled weight decays.
 
+OURS, OPTAX = "radam_optax", "optax"
+PACKAGES = {OURS: "ours", OPTAX: "optax"}  # The fields of `Peers`.
+
 Recipe = Callable[..., optax.GradientTransformation]  # Of the arguments that are left, all by keyword.
 
 

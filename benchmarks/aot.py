@@ -25,11 +25,12 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks import _hlo
-from benchmarks._bench import Benchmark, names_from
-from benchmarks._figure import Point, panels
+from benchmarks._bench import Benchmark, add_names
+from benchmarks._figure import panels
 from benchmarks._jax_step import compiled_step
 from benchmarks._peers import CATALOGUE, RATE
 from benchmarks._targets import EXTRAS, TARGETS, devices, installed, prepare
+from benchmarks._timing import Spread
 
 # Matrices and vectors of a large network, and the axes of the chips that theirs are divided over.
 LEAVES = {
@@ -55,10 +56,8 @@ QUICK = {"targets": ["v5e:2x2", "h200"], "optimizers": ["sgd", "radam", "radam_a
 
 def main(arguments: Sequence[str]) -> None:
     def add_options(parser: argparse.ArgumentParser) -> None:
-        for option, all_ in (("optimizers", list(RECIPES)), ("targets", list(TARGETS))):
-            parser.add_argument(
-                f"--{option}", type=names_from(all_), metavar="A,B", help=f"names, of {', '.join(all_)}"
-            )
+        add_names(parser, "optimizers", list(RECIPES))
+        add_names(parser, "targets", list(TARGETS))
 
     prepare()
     bench = Benchmark("aot", __doc__, arguments, add_options)
@@ -160,11 +159,11 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    def point(row: dict[str, Any], key: str) -> Point:
+    def point(row: dict[str, Any], key: str) -> Spread:
         value = row[key] / row["parameters"]
-        return Point(value, value, value)
+        return Spread(value, value, value)
 
-    data: dict[str, dict[str, dict[str, Point]]] = {}
+    data: dict[str, dict[str, dict[str, Spread]]] = {}
     for row in rows:
         names = {"compiled": "bytes", "least": "least_bytes"}
         data.setdefault(row["target"], {})[row["optimizer"]] = {n: point(row, k) for n, k in names.items()}

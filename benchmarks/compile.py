@@ -18,18 +18,16 @@ import optax
 from jax.extend import core
 from matplotlib.figure import Figure
 
-from benchmarks._bench import Benchmark, grid, names_from
-from benchmarks._figure import Point, panels
+from benchmarks._bench import Benchmark, add_names, grid
+from benchmarks._figure import panels
 from benchmarks._jax_step import jitted_step
-from benchmarks._peers import CATALOGUE
-from benchmarks._timing import spread
+from benchmarks._peers import CATALOGUE, OPTAX, OURS, PACKAGES
+from benchmarks._timing import Spread, spread
 from examples._support import positive_int
 
 LEAVES = {"1": 1, "10": 10, "100": 100, "1000": 1000}
 KINDS = ("alike", "different")
 OPTIMIZERS = ["adam", "amsgrad", "radam", "rmsprop"]
-OURS, OPTAX = "radam_optax", "optax"
-PACKAGES = {OURS: "ours", OPTAX: "optax"}
 PHASES = ("trace", "lower", "compile")
 
 
@@ -87,16 +85,8 @@ def main(arguments: Sequence[str]) -> None:
     there = [name for name, peers in CATALOGUE.items() if peers.optax]
 
     def add_options(parser: argparse.ArgumentParser) -> None:
-        for option, names, default in (
-            ("optimizers", there, OPTIMIZERS),
-            ("leaves", list(LEAVES), list(LEAVES)),
-        ):
-            parser.add_argument(
-                f"--{option}",
-                type=names_from(names),
-                metavar="A,B",
-                help=f"of {', '.join(names)} (default: {', '.join(default)})",
-            )
+        add_names(parser, "optimizers", there, OPTIMIZERS)
+        add_names(parser, "leaves", list(LEAVES), list(LEAVES))
         parser.add_argument("--rounds", type=positive_int, metavar="N", help="default: 5, with --quick 2")
 
     bench = Benchmark("compile", __doc__, arguments, add_options)
@@ -189,12 +179,12 @@ def _tables(bench: Benchmark, optimizers: Sequence[str], leaves: Sequence[str]) 
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Point]]] = {}
+    shown: dict[str, dict[str, dict[str, Spread]]] = {}
     for row in rows:
         for phase in PHASES:
             line = shown.setdefault(f"{phase}, {row['optimizer']}", {}).setdefault(
                 f"{row['leaves']} {row['kind']}", {}
             )
-            line[row["competitor"]] = Point(*row[phase].values())
+            line[row["competitor"]] = Spread(*row[phase].values())
     ordered = {name: shown[name] for phase in PHASES for name in shown if name.startswith(phase)}
     return panels(ordered, "seconds", log=True)

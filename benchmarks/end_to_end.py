@@ -16,18 +16,17 @@ import optax
 from flax import nnx
 from matplotlib.figure import Figure
 
-from benchmarks._bench import Benchmark, names_from
-from benchmarks._figure import Point, panels
+from benchmarks._bench import Benchmark, add_names
+from benchmarks._figure import panels
 from benchmarks._jax_step import JaxStep
-from benchmarks._peers import CATALOGUE
-from benchmarks._timing import Timer, interleaved, spread, timer
+from benchmarks._peers import CATALOGUE, PACKAGES
+from benchmarks._timing import Spread, Timer, interleaved, spread, timer
 from examples._mlp import MLP
 from examples._resnet import ResNet
 from examples._support import positive_int
 from examples._transformer import START, Transformer
 
 OPTIMIZERS = ["sgd", "adam", "radam"]
-PACKAGES = {"radam_optax": "ours", "optax": "optax"}
 GRADIENT = "gradient"
 
 
@@ -124,13 +123,8 @@ def main(arguments: Sequence[str]) -> None:
     models = list(tasks(quick=True))
 
     def add_options(parser: argparse.ArgumentParser) -> None:
-        for option, names, default in (("optimizers", there, OPTIMIZERS), ("models", models, models)):
-            parser.add_argument(
-                f"--{option}",
-                type=names_from(names),
-                metavar="A,B",
-                help=f"of {', '.join(names)} (default: {', '.join(default)})",
-            )
+        add_names(parser, "optimizers", there, OPTIMIZERS)
+        add_names(parser, "models", models, models)
         parser.add_argument("--rounds", type=positive_int, metavar="N", help="default: 20, with --quick 3")
 
     bench = Benchmark("end_to_end", __doc__, arguments, add_options)
@@ -207,8 +201,8 @@ def _table(bench: Benchmark) -> None:
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Point]]] = {}
+    shown: dict[str, dict[str, dict[str, Spread]]] = {}
     for row in rows:
-        point = Point(*(100 * value for value in row["share"].values()))
+        point = Spread(*(100 * value for value in row["share"].values()))
         shown.setdefault(row["model"], {}).setdefault(row["optimizer"], {})[row["competitor"]] = point
     return panels(shown, "share of the optimizer in a training step, %")

@@ -16,10 +16,11 @@ import optax
 from matplotlib.figure import Figure
 
 import radam_optax as rx
-from benchmarks._bench import Benchmark, grid, names_from
-from benchmarks._figure import Point, panels
+from benchmarks._bench import Benchmark, add_names, grid
+from benchmarks._figure import panels
 from benchmarks._jax_step import compiled_step, nbytes
-from benchmarks._peers import CATALOGUE, Recipe
+from benchmarks._peers import CATALOGUE, OPTAX, OURS, Recipe
+from benchmarks._timing import Spread
 
 BFLOAT16 = jnp.bfloat16
 DTYPES: Mapping[str, Mapping[str, Any]] = {
@@ -34,7 +35,6 @@ CODECS: Mapping[str, Callable[[], rx.codecs.Codec]] = {
     "int8 blocks": rx.codecs.int8_blockwise,
 }
 FORMATS = (*DTYPES, *CODECS)
-OURS, OPTAX = "radam_optax", "optax"
 
 
 class Memory(NamedTuple):
@@ -66,10 +66,7 @@ def measure(tx: optax.GradientTransformation, params: Any) -> Memory:
 
 def main(arguments: Sequence[str]) -> None:
     def add_options(parser: argparse.ArgumentParser) -> None:
-        names = list(CATALOGUE)
-        parser.add_argument(
-            "--optimizers", type=names_from(names), metavar="A,B", help=f"of {', '.join(names)}"
-        )
+        add_names(parser, "optimizers", list(CATALOGUE))
 
     bench = Benchmark("memory", __doc__, arguments, add_options)
     optimizers = bench.options.optimizers or (["radam"] if bench.options.quick else list(CATALOGUE))
@@ -113,11 +110,11 @@ def _tables(bench: Benchmark, optimizers: Sequence[str]) -> None:
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Point]]] = {}
+    shown: dict[str, dict[str, dict[str, Spread]]] = {}
     for title, field in (("state", "state"), ("at the peak of a step", "peak")):
         for row in rows:
             if row["competitor"] == OURS:
                 value = row[f"{field}_per_parameter"]
                 point = shown.setdefault(title, {}).setdefault(row["optimizer"], {})
-                point[row["format"]] = Point(value, value, value)
+                point[row["format"]] = Spread(value, value, value)
     return panels(shown, "bytes per parameter")

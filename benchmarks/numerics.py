@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks._bench import Benchmark
+from benchmarks._peers import OPTAX, OURS
 from examples._support import positive_int
 
 B2 = (0.9, 0.99, 0.999, 0.9999, 0.99999)
@@ -28,7 +29,7 @@ QUICK_B2 = (0.99, 0.999, 0.99999)
 B1 = 0.9
 KINDS = ("constant", "normal", "falling", "spikes")
 SIZE = 4  # Elements of a gradient of each kind.
-OURS, OPTAX, TORCH, CAPTURABLE = "radam_optax", "optax", "PyTorch", "PyTorch capturable"
+TORCH, CAPTURABLE = "PyTorch", "PyTorch capturable"
 THRESHOLD = 5
 
 Curve = np.ndarray  # Of one figure per step, shape=(steps,), float64.

@@ -10,7 +10,7 @@ from flax import nnx
 from matplotlib.figure import Figure
 
 import radam_optax as rx
-from benchmarks._bench import Benchmark, names_from
+from benchmarks._bench import Benchmark, add_names
 from examples._language import language_task
 from examples._support import positive_int, task
 from examples._text import standard_library
@@ -107,13 +107,7 @@ def main(arguments: Sequence[str]) -> None:
                 metavar="N",
                 help=f"{text} (default: %(default)s)",
             )
-        parser.add_argument(
-            "--optimizers",
-            type=names_from(tuple(OPTIMIZERS)),
-            default=list(OPTIMIZERS),
-            metavar="NAME,...",
-            help=f"of {', '.join(OPTIMIZERS)} (default: all)",
-        )
+        add_names(parser, "optimizers", list(OPTIMIZERS), list(OPTIMIZERS))
 
     bench = Benchmark("quality", __doc__, arguments, add_options)
     options = bench.options
@@ -126,7 +120,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     params = jax.eval_shape(lambda: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
     excess, table = {}, []
-    for optimizer in options.optimizers:
+    for optimizer in options.optimizers or OPTIMIZERS:
         excess[optimizer] = {}
         reference = None
         for name, codec in CODECS.items():

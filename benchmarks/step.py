@@ -17,13 +17,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import _shapes
-from benchmarks._bench import Benchmark, grid, names_from
+from benchmarks._bench import Benchmark, add_names, grid
 from benchmarks._child import MULTI_OUTPUT_FUSION, Child, ChildError
-from benchmarks._figure import Point, panels
+from benchmarks._figure import panels
 from benchmarks._jax_step import JaxStep, gradients_of
 from benchmarks._limit import COPY, SCALE, limit_timers
-from benchmarks._peers import CATALOGUE, Torch
-from benchmarks._timing import Timer, interleaved, spread
+from benchmarks._peers import CATALOGUE, OPTAX, OURS, PACKAGES, Torch
+from benchmarks._timing import Spread, Timer, interleaved, spread
 from examples._support import positive_int
 
 try:
@@ -33,7 +33,6 @@ except ModuleNotFoundError as error:
         raise
     _torch_step = None
 
-OURS, OPTAX = "radam_optax", "optax"
 TORCH = ("for-loop", "foreach", "fused", "compiled")
 WITH_FLAG = {OURS: f"{OURS}, flag", OPTAX: f"{OPTAX}, flag"}
 COMPILED_LEAVES = 200  # torch.compile takes minutes there, and many more beyond.
@@ -43,15 +42,9 @@ QUICK_OPTIMIZERS = ["sgd", "adam", "radam"]
 
 def main(arguments: Sequence[str]) -> None:
     def add_options(parser: argparse.ArgumentParser) -> None:
-        shapes = [*_shapes.FULL, *_shapes.QUICK]
-        for option, all_, meaning in (
-            ("optimizers", list(CATALOGUE), "names"),
-            ("shapes", shapes, "names"),
-            ("peers", [OPTAX, *TORCH], "to compare with"),
-        ):
-            parser.add_argument(
-                f"--{option}", type=names_from(all_), metavar="A,B", help=f"{meaning}, of {', '.join(all_)}"
-            )
+        add_names(parser, "optimizers", list(CATALOGUE))
+        add_names(parser, "shapes", [*_shapes.FULL, *_shapes.QUICK])
+        add_names(parser, "peers", [OPTAX, *TORCH])
         parser.add_argument("--rounds", type=positive_int, metavar="N", help="default: 20, with --quick 3")
         parser.add_argument(
             "--multi-output-fusion",
@@ -134,15 +127,14 @@ class Group:
     def add_child(self, child: Child) -> Child | None:
         """Adds the steps of the process with the flag; a new process in place of one that crashed."""
         packages = [name for name in (OURS, OPTAX) if name in self.timers]
-        fields = {OURS: "ours", OPTAX: "optax"}
         try:
-            bytes_ = child.open(self.optimizer, self.shape, [fields[name] for name in packages])
+            bytes_ = child.open(self.optimizer, self.shape, [PACKAGES[name] for name in packages])
         except ChildError as error:
             self.bench.note(f"{self.optimizer} at {self.shape}, with the flag: {error}")
             return Child(MULTI_OUTPUT_FUSION)
         for name in packages:
-            self.timers[WITH_FLAG[name]] = child.timer(fields[name])
-            self.bytes[WITH_FLAG[name]] = bytes_[fields[name]]
+            self.timers[WITH_FLAG[name]] = child.timer(PACKAGES[name])
+            self.bytes[WITH_FLAG[name]] = bytes_[PACKAGES[name]]
         return child
 
     def _add(self, name: str, step: Any) -> None:
@@ -254,9 +246,9 @@ def _tables(bench: Benchmark, optimizers: Sequence[str], shapes: Sequence[str]) 
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Point]]] = {}
+    shown: dict[str, dict[str, dict[str, Spread]]] = {}
     for row in rows:
         at = row["bytes"] / 1e9
-        point = Point(row["gb_per_s"], at / row["seconds"]["high"], at / row["seconds"]["low"])
+        point = Spread(row["gb_per_s"], at / row["seconds"]["high"], at / row["seconds"]["low"])
         shown.setdefault(row["shape"], {}).setdefault(row["optimizer"], {})[row["competitor"]] = point
     return panels(shown, "GB/s of the bytes that a step has to move")

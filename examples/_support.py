@@ -82,9 +82,13 @@ def print_table(console: Console, title: str, header: Sequence[str], rows: Seque
 def device_line() -> str:
     """One line that says what a measurement ran on."""
     device = jax.devices()[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    kind = device.device_kind if device.platform != "cpu" else f"CPU, {cores} cores"
+    kind = device.device_kind if device.platform != "cpu" else f"CPU, {cores()} cores"
     return f"JAX {jax.__version__} on {kind}"
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def positive_int(text: str) -> int:

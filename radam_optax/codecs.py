@@ -196,9 +196,8 @@ class _Blocks:
             x = self._reshape(x, self.parts, self.part)
             widths = [(0, self.padding if axis == self.axis + 1 else 0, 0) for axis in range(x.ndim)]
             x = jax.lax.pad(x, jnp.zeros([], x.dtype), widths)
-            x = self._reshape(
-                x, self.parts, self.count, self.size
-            )  # In steps that a sharded axis can follow.
+            # In steps that a sharded axis can follow.
+            x = self._reshape(x, self.parts, self.count, self.size)
         return self._reshape(x, self.parts * self.count, self.size)
 
     def join(self, x: jax.Array) -> jax.Array:

@@ -4,8 +4,8 @@ import os
 
 # Several devices, for the tests of sharding, and less of LLVM, since most of the time is compilation;
 # read when JAX starts. Processes that tests start compile as users do.
-DEVICES = "--xla_force_host_platform_device_count=8"
-os.environ.setdefault("XLA_FLAGS", f"{DEVICES} --xla_backend_optimization_level=1")
+LESS_LLVM = " --xla_backend_optimization_level=1"
+os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=8{LESS_LLVM}")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import hypothesis
@@ -13,7 +13,7 @@ import jax
 import pytest
 
 jax.devices()
-os.environ["XLA_FLAGS"] = DEVICES
+os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].removesuffix(LESS_LLVM)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
