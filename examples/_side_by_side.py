@@ -15,7 +15,7 @@ from flax import nnx
 from jax.flatten_util import ravel_pytree
 
 from examples._study import Study
-from examples._training import Run, Task
+from examples._training import Run, Task, evaluate, loss_of
 
 # Bins of |g|, by powers of ten; what lies outside counts in the first and the last.
 EDGES = np.arange(-12, 0.26, 0.25)
@@ -61,13 +61,8 @@ def side_by_side(
     """
 
     def gradient(run, batch, watch):
-        def loss_of(params):
-            # A copy, because variables of an outer trace refuse to change.
-            model = nnx.merge(graph, params, run[1], copy=True)
-            loss = task.loss(model, batch)
-            return loss, nnx.state(model, nnx.Not(nnx.Param))
-
-        (loss, variables), slope = jax.value_and_grad(loss_of, has_aux=True)(unravel(run[0]))
+        differentiate = jax.value_and_grad(loss_of(task, graph), has_aux=True)
+        (loss, variables), slope = differentiate(unravel(run[0]), run[1], batch)
         slope, _ = ravel_pytree(slope)
         nothing = jnp.zeros(len(EDGES) - 1, jnp.int32)
         return loss, variables, slope, jax.lax.cond(watch, magnitudes, lambda _: nothing, slope)
@@ -84,15 +79,13 @@ def side_by_side(
             states.append(state)
         return Run(jnp.stack(params), variables, tuple(states)), (losses, bins)
 
-    def evaluate(run, held_out):
-        model = nnx.merge(graph, unravel(run[0]), run[1], copy=True)
-        model.eval()
-        return task.evaluate(model, held_out)
-
     @jax.jit
     def program(runs, batches, watch, held_out):
         runs, (losses, bins) = jax.lax.scan(step, runs, (batches, watch))
-        measures = jax.lax.map(lambda run: evaluate(run, held_out), (runs.params, runs.variables))
+        measures = jax.lax.map(
+            lambda run: evaluate(task, graph, unravel(run[0]), run[1], held_out),
+            (runs.params, runs.variables),
+        )
         return runs, {"train_loss": losses, "magnitudes": bins} | measures
 
     held_out = jax.device_put(task.held_out)

@@ -42,6 +42,25 @@ class Run(NamedTuple):
     opt_state: Any
 
 
+def loss_of(task: Task, graph: Any) -> Callable[[Any, Any, Any], tuple[jax.Array, Any]]:
+    """The function ``loss, variables = f(params, variables, batch)``, to be differentiated."""
+
+    def function(params, variables, batch):
+        # A copy, because variables of an outer trace refuse to change.
+        model = nnx.merge(graph, params, variables, copy=True)
+        loss = task.loss(model, batch)
+        return loss, nnx.state(model, nnx.Not(nnx.Param))
+
+    return function
+
+
+def evaluate(task: Task, graph: Any, params: Any, variables: Any, held_out: Any) -> dict[str, jax.Array]:
+    """The task's measures."""
+    model = nnx.merge(graph, params, variables, copy=True)
+    model.eval()
+    return task.evaluate(model, held_out)
+
+
 def one_by_one(function: Callable[..., Any], in_axes: Sequence[int | None]) -> Callable[..., Any]:
     """``jax.vmap`` as a loop: for models that fill the machine alone."""
 
@@ -98,23 +117,16 @@ def train(
     def run_chunk(run, rate, batches, held_out):
         optimizer = recipe(rate)
 
-        def loss_of(params, variables, batch):
-            # A copy, because variables of an outer trace refuse to change.
-            model = nnx.merge(graph, params, variables, copy=True)
-            loss = task.loss(model, batch)
-            return loss, nnx.state(model, nnx.Not(nnx.Param))
+        differentiate = jax.value_and_grad(loss_of(task, graph), has_aux=True)
 
         def step(run, batch):
-            (loss, variables), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-                run.params, run.variables, batch
-            )
+            (loss, variables), gradients = differentiate(run.params, run.variables, batch)
             updates, opt_state = optimizer.update(gradients, run.opt_state, run.params)
             return Run(optax.apply_updates(run.params, updates), variables, opt_state), loss
 
         run, losses = jax.lax.scan(step, run, batches)
-        model = nnx.merge(graph, run.params, run.variables)
-        model.eval()
-        return run, {"train_loss": losses.mean()} | task.evaluate(model, held_out)
+        measures = evaluate(task, graph, run.params, run.variables, held_out)
+        return run, {"train_loss": losses.mean()} | measures
 
     parts = [nnx.split(task.make(nnx.Rngs(seed)), nnx.Param, ...) for seed in range(seeds)]
     graph = parts[0][0]

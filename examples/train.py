@@ -21,7 +21,7 @@ from examples import _settings
 from examples._data import DataError
 from examples._optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
 from examples._support import device_line, interrupts_wait, make_console, output_folder, task
-from examples._training import Task
+from examples._training import Task, evaluate, loss_of
 from examples._workloads import DATA, make_task
 from radam_optax.checkpoint import Checkpoints
 
@@ -46,26 +46,26 @@ def make_program(
     and the norm of the update. The model computes with parameters and real inputs in ``precision``.
     """
 
-    def loss_of(params, variables, batch):
-        # A copy, because variables of an outer trace refuse to change.
-        model = nnx.merge(graph, *optax.tree.cast((params,), precision), variables, copy=True)
+    full = loss_of(task, graph)
+
+    def loss_in_precision(params, variables, batch):
+        (params,) = optax.tree.cast((params,), precision)
         batch = jax.tree.map(
             lambda x: x.astype(precision) if jnp.issubdtype(x.dtype, jnp.floating) else x, batch
         )
-        loss = task.loss(model, batch)
-        after = nnx.state(model, nnx.Not(nnx.Param))
+        loss, after = full(params, variables, batch)
         after = jax.tree.map(lambda x, was: x.astype(was.dtype), after, variables)
         return loss.astype(jnp.float32), after
 
     def micro_step(run, batch):
         loss_scale = run.loss_scale
         if precision == "float16":
-            differentiate = loss_scale.value_and_grad(loss_of, has_aux=True)
+            differentiate = loss_scale.value_and_grad(loss_in_precision, has_aux=True)
             loss_scale, finite, (loss, variables), gradients = differentiate(run.params, run.variables, batch)
             # A batch that overflows must not leave its traces in the model's variables either.
             variables = jax.tree.map(lambda new, old: jnp.where(finite, new, old), variables, run.variables)
         else:
-            differentiate = jax.value_and_grad(loss_of, has_aux=True)
+            differentiate = jax.value_and_grad(loss_in_precision, has_aux=True)
             (loss, variables), gradients = differentiate(run.params, run.variables, batch)
         updates, opt_state = optimizer.update(gradients, run.opt_state, run.params)
         params = optax.apply_updates(run.params, updates)
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str]) -> None:
     schedule = make_schedule(options)
     optimizer = optax.apply_if_finite(make_optimizer(options, params), np.iinfo(np.int32).max)
     program = make_program(workload, graph, optimizer, options.precision)
-    measure = jax.jit(lambda run, held_out: evaluate(workload, graph, run, held_out))
+    measure = jax.jit(lambda run, held_out: evaluate(workload, graph, run.params, run.variables, held_out))
     scale = DynamicScale(growth_interval=1000, fin_steps=jnp.int32(0), scale=jnp.float32(2**15))
     run = Run(params, variables, jax.jit(optimizer.init)(params), scale)
 
@@ -216,10 +216,3 @@ def batches(task: Task, choices: Any, step: int, until: int, accumulate: int) ->
     """Those of the steps from ``step`` to ``until``, with leading axes (steps, accumulate)."""
     part = jax.tree.map(lambda x: x[step * accumulate : until * accumulate], choices)
     return jax.tree.map(lambda x: x.reshape(until - step, accumulate, *x.shape[1:]), task.take(part))
-
-
-def evaluate(task: Task, graph: Any, run: Run, held_out: Any) -> dict[str, jax.Array]:
-    """The task's measures, in float32."""
-    model = nnx.merge(graph, run.params, run.variables)
-    model.eval()
-    return task.evaluate(model, held_out)
