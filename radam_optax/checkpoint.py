@@ -5,12 +5,22 @@ writes under another name and commits by one rename: a save that is killed leave
 taken for one. It holds two items:
 
 ``arrays``
-    the leaves, in Orbax's format, by path: ``params['w']``, ``opt_state[0].mu['w']``.
+    the leaves, in Orbax's format, by path: ``params['w']``, ``opt_state[0].mu['w']``; of a sharded array
+    each process writes its part.
 ``manifest``
     JSON: the call that made the optimizer, the links of its state, and the shape, dtype and checksum of
-    each leaf. It is read first, so that the state of another optimizer is refused by name.
+    each leaf, none of which depends on meshes or processes. It is read first, so that the state of
+    another optimizer is refused by name.
 
-Needs the extra ``checkpoint``. One process may save into a folder; any number may restore from it.
+Needs the extra ``checkpoint``. One run may save into a folder; any number may restore from it.
+
+A run of many processes (``jax.distributed.initialize``) shares the folder, and all of its processes make
+:class:`Checkpoints` and call ``save``, ``restore``, ``wait`` and ``close`` together, with the same
+arguments. What one of them cannot do fails in all. The next run may have another mesh and another number
+of processes: each reads the parts that its devices hold, and no other. If a process dies, its last
+checkpoint stays whole, and the others end with an error: at their next collective, where the backend sees
+that the connection is gone, or when ``jax.distributed`` misses its heartbeat
+(``heartbeat_timeout_seconds``, 100 by default). What is written in 20 minutes counts as failed, no later.
 """
 
 import errno
@@ -25,10 +35,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from radam_optax._checks import transformation, warn, whole_number
+from radam_optax._checks import flag, transformation, warn, whole_number
 from radam_optax._checksum import checksum_of, data_of
 from radam_optax._compress import Encoded
 from radam_optax._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
+from radam_optax._processes import UnusableError, gathered, of_the_first, together
 from radam_optax._tree import fits, sharding_of
 
 try:
@@ -173,7 +184,7 @@ class Checkpoints:
         for candidate in reversed(steps) if step is None else [step]:
             try:
                 restored = self._read(candidate, template)
-            except _UnusableError as error:
+            except UnusableError as error:
                 causes[candidate] = f"{self._at(candidate)} is unusable: {error}."
                 continue
             for cause in causes.values():
@@ -188,7 +199,7 @@ class Checkpoints:
         item = self._load(step, "manifest", ocp.args.JsonRestore())
         manifest = item.get("content")
         if not manifest or crc32_of(manifest) != item.get("crc32"):
-            raise _UnusableError("its manifest is not what was written")
+            raise UnusableError("its manifest is not what was written")
         records = manifest["leaves"]
         if template.extra is None:
             manifest["leaves"] = {path: r for path, r in records.items() if not path.startswith("extra")}
@@ -203,7 +214,7 @@ class Checkpoints:
         }
         for path, total in jax.device_get({p: checksum_of(leaf) for p, leaf in leaves.items()}).items():
             if total != records[path]["checksum"]:
-                raise _UnusableError(f"{path} does not have its checksum")
+                raise UnusableError(f"{path} does not have its checksum")
         return Restored(step, *jax.tree.structure(template).unflatten(leaves.values()))
 
     def _load(self, step: int, item: str, args: Any) -> dict[str, Any]:
@@ -214,7 +225,7 @@ class Checkpoints:
         except Exception as error:  # Of whatever kind: what Orbax cannot read is of no use.
             if isinstance(error, OSError) and error.errno in _PASSING:
                 raise
-            raise _UnusableError(_line(error)) from error
+            raise UnusableError(_line(error)) from error
 
     def _at(self, step: int) -> str:
         return f"The checkpoint of step {step} in '{self._folder}'"
@@ -223,10 +234,6 @@ class Checkpoints:
         """Removes what killed or failed saves have left, and what Orbax has discarded."""
         for path in (self._folder / _TRASH, *self._folder.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*")):
             shutil.rmtree(path, ignore_errors=True)
-
-
-class _UnusableError(Exception):
-    """Why a checkpoint cannot be read, or is not what was written."""
 
 
 def _line(error: Exception) -> str:
