@@ -11,7 +11,7 @@ from benchmarks._jax_step import compiled_step
 from benchmarks._peers import CATALOGUE
 
 LEAF = jax.ShapeDtypeStruct((64, 64), jnp.float32)
-# XLA's CPU compiler keeps an array of a leaf where a quotient or root is used twice, since it computes it once,
+# XLA's CPU compiler keeps an array of a leaf where a quotient or root is used twice, as it computes it once,
 # or where it writes a momentum in place before it has read the old one. Those for TPUs and GPUs do not.
 ONE_EACH = {"adabelief", "adadelta", "adam_2k", "rmsprop_nesterov"}
 
