@@ -33,6 +33,7 @@ CODECS: Mapping[str, Callable[[], rx.codecs.Codec]] = {
     "bf16 nearest": rx.codecs.bfloat16_nearest,
     "bf16 + int8": rx.codecs.bfloat16_compensated,
     "int8 blocks": rx.codecs.int8_blockwise,
+    "float8 stochastic": rx.codecs.float8_stochastic,
 }
 FORMATS = (*DTYPES, *CODECS)
 

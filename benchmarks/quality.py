@@ -25,9 +25,15 @@ CODECS = {
     "bfloat16_compensated": codecs.bfloat16_compensated(),
     "bfloat16_stochastic": codecs.bfloat16_stochastic(),
     "int8_blockwise": codecs.int8_blockwise(),
+    "float8_stochastic": codecs.float8_stochastic(),
     "bfloat16_nearest": codecs.bfloat16_nearest(),
 }
-BARS = {"bfloat16_compensated": 0.5, "bfloat16_stochastic": 0.5, "int8_blockwise": 1.0}  # Percent.
+BARS = {  # Percent.
+    "bfloat16_compensated": 0.5,
+    "bfloat16_stochastic": 0.5,
+    "int8_blockwise": 1.0,
+    "float8_stochastic": 1.0,
+}
 POINTS = 10
 
 

@@ -74,14 +74,15 @@ def whole_number(name: str, value: Any) -> int | jax.Array:
     return number
 
 
-def size(low: int) -> Rule:
-    """An integer of Python or NumPy, at least ``low``: shapes depend on it, so it is never traced."""
+def size(low: int, high: int | None = None) -> Rule:
+    """An integer of Python or NumPy in a range: shapes or programs depend on it, so it is never traced."""
 
     def rule(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise TypeError(f"`{name}` must be a whole number; got {value!r}.")
-        if value < low:
-            raise ValueError(f"`{name}` must be at least {low}; got {value}.")
+        if value < low or (high is not None and value > high):
+            rule = f"at least {low}" if high is None else f"in [{low}, {high}]"
+            raise ValueError(f"`{name}` must be {rule}; got {value}.")
         return int(value)
 
     return rule
@@ -259,6 +260,7 @@ DOMAINS: dict[str, Rule] = {
     "min_size": size(0),
     "block_size": size(2),
     "shards": size(1),
+    "max_exponent": size(-63, 127),
     "codec": codec_like,
     "steps": whole_number,
     "total_steps": whole_number,

@@ -5,6 +5,7 @@
 | :func:`bfloat16_stochastic` | 2 | < 2^-7 | exact |
 | :func:`bfloat16_nearest` | 2 | <= 2^-8 | moves by less than that are lost |
 | :func:`int8_blockwise` | 1 + 2/64 | < 2^-3 | exact |
+| :func:`float8_stochastic` | 1 | < 2^-1 | exact |
 | :func:`bfloat16_compensated` | 3 | < 2^-15 | moves by less than that are lost |
 
 A codec is a hashable object of two methods, so that others can be written:
@@ -211,11 +212,58 @@ class _Blocks:
         return x.reshape(*self.shape[: self.axis], *lengths, *self.shape[self.axis + 1 :])
 
 
+@validated()
+def float8_stochastic(max_exponent: int = 8) -> Codec:
+    """One byte per number and nothing else: a sign, six bits of exponent, one of mantissa.
+
+    Its numbers are zero and powers of two, 63 octaves of them, and what lies halfway between. It is
+    rounded at random, so that the expected value is exact. What is smaller than the least of them,
+    1.5 * 2^(max_exponent - 63), is rounded up to it, never to zero; what is larger becomes the largest.
+    Infinities and NaN stay.
+
+    It has no scale to be found before a number can be coded, so compilers fuse it into the loop of the
+    step: RAdam moves 16 bytes per parameter instead of 28, where :func:`int8_blockwise` saves memory only.
+    The price are steps four times as wide, and a range to be chosen.
+
+    Args:
+      max_exponent: the largest number is 2^max_exponent, a whole number in [-63, 127]. With 8, second
+        moments reach from 4.2e-17, whose root is below Adam's eps, to 256, gradients of 16; clip them.
+    """
+    return _Float8(max_exponent)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Float8:
+    max_exponent: int
+
+    def __repr__(self) -> str:
+        given = f"max_exponent={self.max_exponent}" if self.max_exponent != 8 else ""
+        return f"codecs.float8_stochastic({given})"
+
+    @property
+    def _below(self) -> int:
+        """The leading 10 bits of a float32 are its code and this, apart from the sign."""
+        return 2 * (self.max_exponent + 127) - 126
+
+    def encode(self, x: jax.Array, seed: jax.Array) -> Arrays:
+        size = _bits(jnp.abs(x), jnp.int32)
+        noise = (random_bits(x.shape, seed) >> 10).astype(jnp.int32)
+        code = jnp.clip(((size + noise) >> 22) - self._below, 1, 126)
+        code = jnp.where(size == 0, 0, jnp.where(size < _INFINITY, code, 127))
+        code = jnp.where(size > _INFINITY, -128, jnp.where(x < 0, -code, code))
+        return {"codes": _int8(code)}
+
+    def decode(self, arrays: Arrays) -> jax.Array:
+        code = arrays["codes"].astype(jnp.int32)
+        size = jnp.abs(code)
+        x = jnp.where(size < 127, _float((size + self._below) << 22), jnp.where(size > 127, jnp.nan, jnp.inf))
+        return jnp.where(code == 0, 0, jnp.where(code < 0, -x, x))
+
+
 def _int8(x: jax.Array) -> jax.Array:
     """int32 within int8, as int8. TPU's compiler fuses conversions of floats with what comes before."""
-    return (_float(x + 0x4B400000) - 12582912.0).astype(
-        jnp.int8
-    )  # The integer as the mantissa of 1.5 * 2^23.
+    mantissa_of = 12582912.0  # 1.5 * 2^23.
+    return (_float(x + 0x4B400000) - mantissa_of).astype(jnp.int8)
 
 
 def _bits(x: jax.Array, dtype: jnp.dtype) -> jax.Array:

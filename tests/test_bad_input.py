@@ -92,10 +92,11 @@ WORDS = {
 }
 DTYPES = ("dtype", "mu_dtype", "nu_dtype", "accumulator_dtype")
 STEPS = {"adam_2k": "steps", "freeze_until": "steps", "tfa_radam": "total_steps"}
-SIZES = {  # The least of each.
-    ("compress_state", "min_size"): 0,
-    ("int8_blockwise", "block_size"): 2,
-    ("int8_blockwise", "shards"): 1,
+SIZES = {  # Their ranges.
+    ("compress_state", "min_size"): (0, None),
+    ("int8_blockwise", "block_size"): (2, None),
+    ("int8_blockwise", "shards"): (1, None),
+    ("float8_stochastic", "max_exponent"): (-63, 127),
 }
 PAIRS = [name for name, f in PRESETS.items() if "betas" in inspect.signature(f).parameters]
 
@@ -351,12 +352,13 @@ def test_steps_are_a_scalar(name, argument, array):
 
 @pytest.mark.parametrize(("name", "argument"), SIZES, **by_name)
 def test_sizes_are_whole_numbers_that_are_never_traced(name, argument):
-    least = SIZES[name, argument]
+    least, most = SIZES[name, argument]
     for value in (3.0, "3", True, None, math.nan, jnp.asarray(3), np.asarray(3)):
         with raises(TypeError, f"`{argument}` must be a whole number; got {value!r}."):
             call(name, **{argument: value})
-    for value in (least - 1, np.int64(-1), -(2**40)):
-        with raises(ValueError, f"`{argument}` must be at least {least}; got {value}."):
+    rule = f"at least {least}" if most is None else f"in [{least}, {most}]"
+    for value in (least - 1, np.int64(-64), -(2**40), *([] if most is None else [most + 1])):
+        with raises(ValueError, f"`{argument}` must be {rule}; got {value}."):
             call(name, **{argument: value})
     for value in (least, 100, np.int32(64)):
         call(name, **{argument: value})

@@ -157,7 +157,7 @@ def test_memory(tmp_path):
     assert state.pop(("optax", "float32")) == pytest.approx(8, abs=1e-3)
     expected = {
         "float32": 8, "mu bf16": 6, "mu, nu bf16": 4, "bf16 stochastic": 4, "bf16 nearest": 4,
-        "bf16 + int8": 6, "int8 blocks": 2 * (1 + 2 / 64),
+        "bf16 + int8": 6, "int8 blocks": 2 * (1 + 2 / 64), "float8 stochastic": 2,
     }  # fmt: skip
     assert state == pytest.approx({("radam_optax", name): size for name, size in expected.items()}, abs=1e-3)
     for row in rows:

@@ -23,8 +23,9 @@ CODECS = {
     "compensated": codecs.bfloat16_compensated(),
     "int8": codecs.int8_blockwise(),
     "int8_shards": codecs.int8_blockwise(block_size=16, shards=4),
+    "float8": codecs.float8_stochastic(),
 }
-UNBIASED = ("stochastic", "int8", "int8_shards")
+UNBIASED = ("stochastic", "int8", "int8_shards", "float8")
 every_codec = pytest.mark.parametrize("name", CODECS)
 
 
@@ -79,6 +80,10 @@ def neighbours(name, x):
         exact = cut == x
         away = ((x.view("uint32") & 0xFFFF0000) + np.uint32(0x10000)).view("float32").astype("float64")
         return np.minimum(cut, np.where(exact, cut, away)), np.maximum(cut, np.where(exact, cut, away))
+    if name == "float8":
+        sizes = np.sort(np.outer([1.0, 1.5], 2.0 ** np.arange(-55, 9)).ravel())[1:-1]
+        assert len(sizes) == 126
+        return around(np.r_[-sizes[::-1], 0.0, sizes], x.astype("float64"))
     size = 64 if name == "int8" else 16
     blocks = x.astype("float64").reshape(-1, size)
     pairs = [around(levels_of_block(block), block) for block in blocks]
