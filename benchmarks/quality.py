@@ -1,5 +1,10 @@
-"""What compressed state costs in quality: the final loss of a language model, float32 against each codec."""
+"""What compressed state costs in quality: final losses, float32 against each codec.
 
+Two models learn the Python standard library's sources: a two-layer LSTM the next word, a Transformer the next
+line of words from the line before.
+"""
+
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,16 +17,21 @@ from matplotlib.figure import Figure
 import radam_optax as rx
 from benchmarks._bench import Benchmark, add_names
 from examples._language import language_task
+from examples._sequences import padded, translation
 from examples._support import positive_int, task
-from examples._text import standard_library
-from examples._training import train
+from examples._text import Corpus, standard_library
+from examples._training import Task, train
+from examples._transformer import END, Transformer
 from radam_optax import codecs
 
 B2 = 0.999
 RATE = 0.003  # At the first step; it falls to zero, so that runs end with little noise of their own.
+LINE = 20  # Words that a step reads at a time.
+HELD_OUT = 1024  # Lines.
 OPTIMIZERS = {"radam": rx.radam, "adam": rx.adam}
+REFERENCE = "float32"
 CODECS = {
-    "float32": None,
+    REFERENCE: None,
     "bfloat16_compensated": codecs.bfloat16_compensated(),
     "bfloat16_stochastic": codecs.bfloat16_stochastic(),
     "int8_blockwise": codecs.int8_blockwise(),
@@ -54,6 +64,32 @@ class _Loop:
         return carry, jax.tree.map(lambda *x: np.stack(x), *records)
 
 
+def lstm(corpus: Corpus, hidden: int, batch: int) -> Task:
+    """The next word."""
+    return language_task(
+        corpus,
+        hidden=hidden, embedding=hidden, batch=batch, held_out=HELD_OUT * LINE, unroll=LINE, dropout=0.0,
+    )  # fmt: skip
+
+
+def transformer(corpus: Corpus, hidden: int, batch: int) -> Task:
+    """The next line."""
+
+    def pairs(words):
+        lines = words[: len(words) // LINE * LINE].reshape(-1, LINE) + (END + 1)
+        return padded(lines[:-1].tolist(), lines[1:].tolist())
+
+    def make(rngs):
+        size = len(corpus.words) + END + 1
+        return Transformer(size, size, rngs, layers=2, width=hidden, heads=4, hidden=2 * hidden)
+
+    held_out = pairs(corpus.held_out[: (HELD_OUT + 1) * LINE])
+    return translation(make, pairs(corpus.train), held_out, batch)
+
+
+MODELS = {"lstm": lstm, "transformer": transformer}
+
+
 def recipe(name: str, codec: Any, steps: int) -> Callable[[Any], optax.GradientTransformation]:
     """Gradients of a global norm of 5 at most, and a learning rate that falls to zero."""
 
@@ -80,8 +116,8 @@ def log_second_moment(runs: Any) -> np.ndarray:
 
 
 def draw(excess: dict[str, dict[str, np.ndarray]]) -> Figure:
-    """A panel per optimizer, a row per codec, a dot per seed; the bars in grey."""
-    figure = Figure(figsize=(10, 3), layout="constrained")
+    """A panel per model and optimizer, a row per codec, a dot per seed; the bars in grey."""
+    figure = Figure(figsize=(5 * len(excess), 3), layout="constrained")
     axes = figure.subplots(1, len(excess), sharey=True, squeeze=False)[0]
     for ax, (title, rows) in zip(axes, excess.items(), strict=True):
         for y, (name, values) in enumerate(rows.items()):
@@ -103,8 +139,8 @@ def main(arguments: Sequence[str]) -> None:
         for option, default, text in (
             ("steps", 2000, f"of each run, rounded up to a multiple of {POINTS}"),
             ("seeds", 3, "runs of each, of other first weights and batches"),
-            ("hidden", 64, "units of each of the two layers of LSTM"),
-            ("batch", 16, "streams of text, of which a step reads 20 words"),
+            ("hidden", 64, "units of each layer"),
+            ("batch", 16, f"lines of {LINE} words that a step reads"),
         ):
             parser.add_argument(
                 f"--{option}",
@@ -113,7 +149,9 @@ def main(arguments: Sequence[str]) -> None:
                 metavar="N",
                 help=f"{text} (default: %(default)s)",
             )
+        add_names(parser, "models", list(MODELS), list(MODELS))
         add_names(parser, "optimizers", list(OPTIMIZERS), list(OPTIMIZERS))
+        add_names(parser, "codecs", list(CODECS), list(CODECS))
 
     bench = Benchmark("quality", __doc__, arguments, add_options)
     options = bench.options
@@ -121,18 +159,18 @@ def main(arguments: Sequence[str]) -> None:
     steps = chunk * POINTS
     seeds, hidden = (1, 16) if options.quick else (options.seeds, options.hidden)
     corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 2000)
-    problem = language_task(
-        corpus, hidden=hidden, embedding=hidden, batch=options.batch, held_out=20480, dropout=0.0
-    )
-    params = jax.eval_shape(lambda: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
+    names = [name for name in CODECS if name == REFERENCE or name in (options.codecs or CODECS)]
     excess, table = {}, []
-    for optimizer in options.optimizers or OPTIMIZERS:
-        excess[optimizer] = {}
+    for model, optimizer in itertools.product(options.models or MODELS, options.optimizers or OPTIMIZERS):
+        title = f"{model}, {optimizer}"
+        excess[title] = {}
+        problem = MODELS[model](corpus, hidden, options.batch)
+        params = jax.eval_shape(lambda problem=problem: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
         reference = None
-        for name, codec in CODECS.items():
-            loop, of = _Loop(bench.console), recipe(optimizer, codec, steps)
+        for name in names:
+            loop, of = _Loop(bench.console), recipe(optimizer, CODECS[name], steps)
             curves = train(
-                loop, f"{optimizer}, {name}", problem, of, [RATE],
+                loop, f"{title}, {name}", problem, of, [RATE],
                 seeds=seeds, steps=steps, chunk=chunk,
                 status=lambda point: f"loss {point['test_loss'].mean():.4f}",
             )["test_loss"][0]  # fmt: skip
@@ -140,17 +178,18 @@ def main(arguments: Sequence[str]) -> None:
             reference = reference or (curves[:, -1], moment)
             above = 100 * (curves[:, -1] / reference[0] - 1)
             ratio = np.exp((moment - reference[1]).mean())
-            if codec is not None:
-                excess[optimizer][name] = above
+            if name != REFERENCE:
+                excess[title][name] = above
             bar = BARS.get(name)
             table.append((
-                optimizer, name, f"{size:.2f}", f"{curves[:, -1].mean():.4f}", f"{above.mean():+.2f}",
+                model, optimizer, name, f"{size:.2f}", f"{curves[:, -1].mean():.4f}", f"{above.mean():+.2f}",
                 f"{above.min():+.2f} to {above.max():+.2f}",
                 "-" if bar is None else f"{bar}: {'kept' if above.mean() <= bar else 'MISSED'}",
                 f"{ratio:.2f}",
             ))  # fmt: skip
             bench.rows += [
                 {
+                    "model": model,
                     "optimizer": optimizer,
                     "codec": name,
                     "seed": seed,
@@ -163,7 +202,7 @@ def main(arguments: Sequence[str]) -> None:
             bench.save()
     bench.table(
         f"Test loss in nats per word after {steps} steps, seeds: {seeds}, b2 = {B2}",
-        ("optimizer", "codec", "bytes", "loss", "% above", "by seed", "bar", "nu"),
+        ("model", "optimizer", "codec", "bytes", "loss", "% above", "by seed", "bar", "nu"),
         table,
     )
     bench.note(

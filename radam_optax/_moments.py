@@ -194,8 +194,8 @@ def _average_of_squares(g, nu, old, new, share):
 def _additive_average_of_squares(g, nu, old, new, share):
     del old
     square = abs_sq(g)
-    change = jnp.where(nu == square, 0, jnp.sign(nu - square) * square)  # Both may be infinite.
-    nu = nu - new * change
+    # Both may be infinite. Times a sign is exact: how the rest is fused cannot change a bit.
+    nu = nu - jnp.where(nu == square, 0, jnp.sign(nu - square) * (new * square))
     return nu * share, nu
 
 

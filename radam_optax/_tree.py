@@ -52,6 +52,7 @@ def map_leaves(
     leaves, treedef = jax.tree.flatten(updates, is_leaf=_is_none)
     columns = [leaves, *(_flatten_like(updates, treedef, t) for t in (*inputs[1:], *states))]
     run = _compiled(kernel, len(inputs), keep_dtype)
+    scalars = tuple(map(jnp.asarray, scalars))  # Once: a number would be a constant of each call.
     rows = []
     for index, row in enumerate(zip(*columns, strict=True)):
         if row[0] is None:
@@ -97,8 +98,10 @@ def full_like(
         if not isinstance(p, jax.core.Tracer):
             return new
         # Inside jit a fresh array has no sharding of its own, but a result has that of its operands:
-        # a choice by p between two equal arrays, which the compiler cannot see to be equal.
-        return jax.lax.select(p == p, new, jax.lax.optimization_barrier(new))
+        # a choice by p between two equal arrays, which the compiler cannot see to be equal. What it cannot
+        # see through is a number, not an array, which leaves of one shape but two shardings would share.
+        equal = jax.lax.optimization_barrier(jnp.asarray(value, new.dtype))
+        return jax.lax.select(p == p, new, jnp.full_like(new, equal))
 
     check_params(params)
     return jax.tree.map(leaf, params)
@@ -124,7 +127,11 @@ def times(x: jax.Array, factor: ArrayLike) -> jax.Array:
 
 def abs_sq(x: jax.Array) -> jax.Array:
     """``|x|^2``, real."""
-    return x.real * x.real + x.imag * x.imag if jnp.iscomplexobj(x) else x * x
+    if not jnp.iscomplexobj(x):
+        return x * x
+    # A compiler may round a product and a sum at once, or not, by how many numbers it takes together: the
+    # last bit would depend on how an array is sharded. A maximum keeps the two apart.
+    return jnp.maximum(x.real * x.real, -1) + jnp.maximum(x.imag * x.imag, -1)
 
 
 class _LeafError(Exception):
