@@ -328,3 +328,24 @@ def test_the_benchmarks_are_listed_and_others_refused():
     code, out, err = run("step", "--optimizers", "adam,no_such")
     assert (code, out) == (2, "")
     assert "no 'no_such'; there are: sgd" in err
+
+
+@pytest.mark.slow
+def test_quality(tmp_path):
+    rows = result_of(
+        "quality",
+        tmp_path,
+        "--models",
+        "transformer",
+        "--optimizers",
+        "radam",
+        "--codecs",
+        "float8_stochastic",
+    )
+    rows = {row["codec"]: row for row in rows["rows"]}
+    assert list(rows) == ["float32", "float8_stochastic"]
+    assert rows["float32"]["bytes_per_parameter"] == pytest.approx(8, abs=0.01)
+    assert 2 < rows["float8_stochastic"]["bytes_per_parameter"] < 6  # Small arrays stay as they are.
+    start, *_, end = rows["float32"]["test_losses"]
+    assert end < start
+    assert rows["float8_stochastic"]["test_losses"][-1] == pytest.approx(end, rel=0.01)

@@ -122,6 +122,13 @@ def test_noise_of_neighbours_and_of_consecutive_seeds_is_not_correlated(name):
         assert abs((a * b).mean()) < 5 / np.sqrt(noise.size), (axis, lag)
 
 
+def test_float8_ends_at_its_range():
+    for top in (-63, 8, 127):
+        x = np.r_[np.ldexp([1, 1.5, 1], [top, top - 63, max(top - 64, -126)]), -3e38]
+        found = there_and_back(codecs.float8_stochastic(top), x.astype("float32"))
+        np.testing.assert_array_equal(found, np.ldexp([1, 1.5, 1.5, -1], [top, top - 63, top - 63, top]))
+
+
 def test_nearest_is_that_of_numpy():
     x = np.r_[spread(0, 4096, 30.0), np.float32([0.0, -0.0, np.inf, -np.inf, 3.4e38])]
     with np.errstate(over="ignore"):
@@ -208,7 +215,8 @@ def bytes_of(state):
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("nearest", 4.0), ("stochastic", 4.0), ("compensated", 6.0), ("int8", 2.1)]
+    ("name", "most"),
+    [("nearest", 4.0), ("stochastic", 4.0), ("compensated", 6.0), ("int8", 2.1), ("float8", 2.0)],
 )
 def test_bytes_per_parameter(name, most):
     params = {"kernel": jnp.zeros((512, 512))}
@@ -484,7 +492,7 @@ def sharded(axis_type):
 
 @pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
 @pytest.mark.parametrize(
-    "codec", [*(CODECS[n] for n in ("stochastic", "nearest", "compensated")), codecs.int8_blockwise(shards=8)]
+    "codec", [*(CODECS[n] for n in ("stochastic", "compensated", "float8")), codecs.int8_blockwise(shards=8)]
 )
 def test_codes_are_sharded_like_their_parameter_and_nothing_is_communicated(codec, axis_type):
     params = sharded(axis_type)
