@@ -17,7 +17,8 @@ for package in ("flax", "matplotlib", "rich", "sklearn"):
 ROOT = Path(__file__).parent.parent
 NAMES = [
     *("convex", "counterexample", "flax_train_state", "language_model", "learning_rates", "moving_average"),
-    *("quickstart", "resilient_training", "sparse_spike", "train", "trajectories", "variance", "warmup"),
+    *("quickstart", "resilient_training", "sparse_spike", "train", "train_sharded", "trajectories"),
+    *("variance", "warmup"),
 ]
 COLUMNS = ["optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy"]
 
