@@ -10,10 +10,12 @@ from radam_optax._hash import mixed
 
 
 def data_of(leaf: Any) -> Any:
-    """A leaf as Orbax takes it: random keys as integers, numbers as arrays."""
-    if hasattr(leaf, "dtype"):
-        return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
-    return np.asarray(leaf)
+    """A leaf as Orbax takes it: random keys as integers, numbers and what each process has as NumPy's."""
+    if not hasattr(leaf, "dtype"):
+        return np.asarray(leaf)
+    data = jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+    own = jax.process_count() > 1 and isinstance(data, jax.Array) and data.is_fully_addressable
+    return np.asarray(data) if own else data
 
 
 def checksum_of(leaf: Any) -> jax.Array:

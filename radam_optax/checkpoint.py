@@ -14,19 +14,20 @@ taken for one. It holds two items:
 
 Needs the extra ``checkpoint``. One run may save into a folder; any number may restore from it.
 
-A run of many processes (``jax.distributed.initialize``) shares the folder, and all of its processes make
+A run of many processes (``jax.distributed.initialize``) shares the folder. All of its processes make
 :class:`Checkpoints` and call ``save``, ``restore``, ``wait`` and ``close`` together, with the same
-arguments. What one of them cannot do fails in all. The next run may have another mesh and another number
-of processes: each reads the parts that its devices hold, and no other. If a process dies, its last
-checkpoint stays whole, and the others end with an error: at their next collective, where the backend sees
-that the connection is gone, or when ``jax.distributed`` misses its heartbeat
-(``heartbeat_timeout_seconds``, 100 by default). What is written in 20 minutes counts as failed, no later.
+arguments; what one of them cannot do fails in all. The next run may have other meshes and another number
+of processes: each reads the parts that its devices hold. Where a process dies, the last checkpoint stays
+whole, and the others end by themselves: their next collective fails, or ``jax.distributed`` stops them when
+it misses the heartbeat (``heartbeat_timeout_seconds``, 100 by default). Where one cannot write but lives,
+the others hear of it after 20 minutes, within which every write has to be done.
 """
 
 import errno
 import os
 import pathlib
 import re
+import secrets
 import shutil
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import NamedSharding, PartitionSpec
 
 from radam_optax._checks import flag, transformation, warn, whole_number
 from radam_optax._checksum import checksum_of, data_of
@@ -50,6 +52,7 @@ except ModuleNotFoundError as error:
 
 # Errors that say nothing about the checkpoint: it may be read later.
 _PASSING = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT}
+_PATIENCE = 20 * 60  # Seconds for a write, and for the other processes to end theirs.
 _TRASH = "deleted"  # What Orbax discards is renamed into it first: nothing half deleted is ever listed.
 
 
@@ -72,26 +75,37 @@ class Checkpoints:
             step, params, opt_state, extra = checkpoints.restore(params, {"key": key})
 
     Args:
-      folder: where they are, in a file system; made if it is missing.
+      folder: where they are, in a file system that all processes of the run share; made if it is missing.
       optimizer: the transformation whose state it is, of this package or not.
       keep: how many checkpoints stay, the newest; >= 1.
+      asynchronous: whether :meth:`save` returns once the arrays are copied to the host, and writing goes
+        on behind the training. What then goes wrong is an OSError of the next method that waits for it:
+        ``wait``, ``save``, ``restore`` or ``close``.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], optimizer: optax.GradientTransformation, *, keep: int = 3
+        self,
+        folder: str | os.PathLike[str],
+        optimizer: optax.GradientTransformation,
+        *,
+        keep: int = 3,
+        asynchronous: bool = False,
     ):
         keep = int(whole_number("keep", keep))
         if keep < 1:
             raise ValueError(f"`keep` must be at least 1; got {keep}.")
         self._optimizer = transformation("optimizer", optimizer)
+        self._asynchronous = flag("asynchronous", asynchronous)
         self._folder = pathlib.Path(os.path.abspath(folder))
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=ocp.checkpoint_managers.LatestN(keep),
-            todelete_subdir=_TRASH,
-            enable_async_checkpointing=False,
-        )
-        self._manager = self._listed(lambda: ocp.CheckpointManager(self._folder, options=options))
+        self._keep = keep
         self._unusable: set[int] = set()
+        self._saving: tuple[int, ocp.CheckpointManager] | None = None
+
+        def made() -> None:
+            if jax.process_index() == 0:
+                self._folder.mkdir(parents=True, exist_ok=True)
+
+        together(made)
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -100,24 +114,16 @@ class Checkpoints:
         self.close()
 
     def close(self) -> None:
-        """Lets go of Orbax's threads; there is nothing left to write."""
-        self._manager.close()
+        """Waits as :meth:`wait` does."""
+        self.wait()
 
     def steps(self) -> list[int]:
         """The steps of the checkpoints on disk, ascending."""
-        self._listed(self._manager.reload)
-        return sorted(self._manager.all_steps())
-
-    def _listed(self, read: Any) -> Any:
-        try:
-            return read()
-        except ValueError as error:
-            raise ValueError(
-                f"The checkpoints in '{self._folder}' cannot be listed: {_line(error)}."
-            ) from error
+        names = (path.name for path in self._folder.glob("[0-9]*"))
+        return sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
 
     def save(self, step: int, params: Any, opt_state: Any, extra: Any = None) -> None:
-        """Writes a checkpoint; on return it is whole on disk, and all but the newest ``keep`` are gone.
+        """Writes a checkpoint; once it is whole on disk, all but the newest ``keep`` are gone.
 
         Args:
           step: the number of updates so far, greater than that of any checkpoint in the folder.
@@ -127,61 +133,147 @@ class Checkpoints:
 
         Raises:
           TypeError: ``step`` is not a whole number.
-          ValueError: ``step`` is not greater, or ``opt_state`` is not a state of the optimizer.
+          ValueError: ``step`` is not greater, or ``opt_state`` is not a state of the optimizer, or the
+            processes of the run differ in what they save or do not share the folder.
           OSError: it could not be written, because the disk is full, say; the older ones are untouched.
+            Or the one before it could not, and this one was not tried.
         """
-        step = int(whole_number("step", step))
         trees = Trees(params, opt_state, extra)
-        manifest = manifest_of(self._optimizer, trees)
-        fresh = trees._replace(opt_state=jax.eval_shape(self._optimizer.init, params))
-        advice = "Save what its `init` makes of `params` and its `update` returns."
-        refuse_others("`opt_state` was made", manifest, manifest_of(self._optimizer, fresh), advice)
-        self._sweep()
-        for unusable in self._unusable.intersection(self.steps()):
-            self._manager.delete(unusable)
-        self._unusable.clear()
-        if step <= max(self.steps(), default=-1):
-            raise ValueError(
-                f"{self._at(step)} cannot be saved beside those of steps {self.steps()}: steps must grow. "
-                "Save into another folder, or remove the later ones."
-            )
+        step, manifest = together(lambda: self._prepared(step, trees))
         leaves = leaves_of(trees)
-        for path, total in jax.device_get({path: checksum_of(leaf) for path, leaf in leaves.items()}).items():
-            manifest["leaves"][path]["checksum"] = int(total)
+        mark = self._agreed(step, manifest, leaves)
+        manager = self._opened(mark)
         arrays = {path: data_of(leaf) for path, leaf in leaves.items() if np.size(leaf)}  # As Orbax asks for.
         items = ocp.args.Composite(
             arrays=ocp.args.PyTreeSave(arrays),
             manifest=ocp.args.JsonSave({"content": manifest, "crc32": crc32_of(manifest)}),
         )
+        self._saving = step, manager
         try:
-            self._manager.save(step, args=items, force=True)
+            manager.save(step, args=items, force=True)
         except Exception as error:
-            raise OSError(f"{self._at(step)} could not be written: {_line(error)}.") from error
-        finally:
+            self._end(error)
+        if not self._asynchronous:
+            self.wait()
+
+    def _prepared(self, step: int, trees: Trees) -> tuple[int, dict[str, Any]]:
+        """The step and the manifest, without checksums, of what may be saved."""
+        self.wait()
+        step = int(whole_number("step", step))
+        manifest = manifest_of(self._optimizer, trees)
+        fresh = trees._replace(opt_state=jax.eval_shape(self._optimizer.init, trees.params))
+        advice = "Save what its `init` makes of `params` and its `update` returns."
+        refuse_others("`opt_state` was made", manifest, manifest_of(self._optimizer, fresh), advice)
+        steps = [other for other in self.steps() if other not in self._unusable]
+        if step <= max(steps, default=-1):
+            raise ValueError(
+                f"{self._at(step)} cannot be saved beside those of steps {steps}: steps must grow. "
+                "Save into another folder, or remove the later ones."
+            )
+        return step, manifest
+
+    def _agreed(self, step: int, manifest: dict[str, Any], leaves: dict[str, Any]) -> str:
+        """A name that nobody used before, once all save the same; adds the checksums to the manifest."""
+        mine = step, crc32_of(manifest), secrets.randbits(32)
+        steps, contents, marks = gathered(np.asarray(mine, np.uint32)).T
+        if np.ptp(steps):
+            raise ValueError(f"The processes cannot save together: they are at steps {steps.tolist()}.")
+        if np.ptp(contents):
+            raise ValueError(f"{self._at(step)} cannot be saved: the processes have different trees.")
+        totals = jax.device_get([checksum_of(leaf) for leaf in leaves.values()])
+        differ = np.ptp(gathered(np.asarray(totals, np.uint32)), axis=0)
+        for path, total, differs in zip(leaves, totals, differ, strict=True):
+            if differs:
+                raise ValueError(f"{self._at(step)} cannot be saved: the processes have different {path}.")
+            manifest["leaves"][path]["checksum"] = int(total)
+        return f"mark-{marks[0]}"
+
+    def _opened(self, mark: str) -> ocp.CheckpointManager:
+        """For one save: no other, were it into another folder, waits at its barriers."""
+        trash = self._folder / _TRASH
+
+        def cleared() -> None:
+            if jax.process_index() == 0:
+                self._sweep()
+                (trash / mark).mkdir(parents=True)
+                for unusable in self._unusable.intersection(self.steps()):
+                    (self._folder / str(unusable)).rename(trash / str(unusable))
+
+        def seen() -> None:
+            if not (trash / mark).exists():
+                raise ValueError(
+                    f"'{self._folder}' is not one folder: process {jax.process_index()} does not see what "
+                    "process 0 writes. All processes must share it."
+                )
+
+        together(cleared)
+        self._unusable.clear()
+        together(seen)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=ocp.checkpoint_managers.LatestN(self._keep),
+            todelete_subdir=_TRASH,
+            async_options=ocp.AsyncOptions(timeout_secs=_PATIENCE),
+            multiprocessing_options=ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=mark),
+            lightweight_initialize=True,
+            create=False,
+            save_root_metadata=False,
+        )
+        return together(lambda: ocp.CheckpointManager(self._folder, options=options))
+
+    def wait(self) -> None:
+        """Returns when all that was saved is on disk. Raises OSError as :meth:`save` does."""
+        if self._saving is not None:
+            self._end()
+
+    def _end(self, cause: Exception | None = None) -> None:
+        """Waits for what Orbax does behind the save, and removes what it has left."""
+        assert self._saving is not None
+        step, manager = self._saving
+        for finish in (manager.wait_until_finished, manager.close):
+            try:
+                finish()
+            except Exception as error:
+                cause = cause or error
+        self._saving = None
+        if jax.process_index() == 0:
             self._sweep()
+        if cause is not None:
+            while isinstance(cause, jax.errors.JaxRuntimeError) and isinstance(cause.__context__, Exception):
+                cause = cause.__context__  # Orbax waits for the others even after an error of its own.
+            raise OSError(f"{self._at(step)} could not be written: {_line(cause)}.") from cause
 
     def restore(self, params: Any, extra: Any = None, *, step: int | None = None) -> Restored | None:
         """Reads the newest usable checkpoint, or that of ``step``; None where the folder holds none.
 
         Args:
           params: template of the parameters, arrays or :class:`jax.ShapeDtypeStruct`: structure, shapes,
-            dtypes, shardings. What the optimizer keeps of a parameter is sharded like it.
+            dtypes, shardings. What the optimizer keeps of a parameter is sharded like it, the rest of its
+            state replicated on the mesh of the parameters, if they have one.
           extra: template of ``extra``; None leaves it out.
           step: insist on this checkpoint.
 
         Raises:
           ValueError: the checkpoint is of another optimizer or of other parameters (never passed over
             for an older one); or it is unusable, torn or corrupted, and so are all the others.
+          OSError: a checkpoint could not be written before.
 
         Warns:
-          UserWarning: a newer checkpoint is unusable. The next :meth:`save` removes it.
+          UserWarning: a newer checkpoint is unusable, for one process at least. The next :meth:`save`
+            removes it.
         """
-        steps = self.steps()
-        if step is not None and step not in steps:
-            raise ValueError(f"{self._at(step)} does not exist; there are those of steps {steps}.")
         template = Trees(params, _sharded_like(params, self._optimizer.init), extra)
+
+        def candidates() -> list[int]:
+            self.wait()
+            steps = self.steps()
+            if step is not None and step not in steps:
+                raise ValueError(f"{self._at(step)} does not exist; there are those of steps {steps}.")
+            return steps if step is None else [step]
+
+        left = together(candidates)
         causes = {}
-        for candidate in reversed(steps) if step is None else [step]:
+        while (candidate := of_the_first(max(left, default=-1))) >= 0:
+            left = [older for older in left if older < candidate]
             try:
                 restored = self._read(candidate, template)
             except UnusableError as error:
@@ -196,7 +288,29 @@ class Checkpoints:
         return None
 
     def _read(self, step: int, template: Trees) -> Restored:
-        item = self._load(step, "manifest", ocp.args.JsonRestore())
+        records, arrays = together(lambda: self._parts(step, template))
+        leaves = {
+            p: _placed(arrays.pop(p, None), records[p], like) for p, like in leaves_of(template).items()
+        }
+        totals = jax.device_get({path: checksum_of(leaf) for path, leaf in leaves.items()})
+
+        def checked() -> None:
+            for path, total in totals.items():
+                if total != records[path]["checksum"]:
+                    raise UnusableError(f"{path} does not have its checksum")
+
+        together(checked)
+        return Restored(step, *jax.tree.structure(template).unflatten(leaves.values()))
+
+    def _parts(self, step: int, template: Trees) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the manifest says of each leaf, and of their data what this process needs."""
+        process = jax.process_index()
+        if process and not (self._folder / str(step)).exists():
+            raise ValueError(
+                f"{self._at(step)} does not exist for process {process}, but for process 0. "
+                "All processes must share the folder."
+            )
+        item = self._load(step, "manifest", ocp.JsonCheckpointHandler(), ocp.args.JsonRestore())
         manifest = item.get("content")
         if not manifest or crc32_of(manifest) != item.get("crc32"):
             raise UnusableError("its manifest is not what was written")
@@ -206,20 +320,17 @@ class Checkpoints:
         advice = "Restore with what wrote it, or start in another folder."
         ours = manifest_of(self._optimizer, template)
         refuse_others(f"{self._at(step)} was written", manifest, ours, advice)
-        numpy = ocp.RestoreArgs(restore_type=np.ndarray)
-        as_numpy = {path: numpy for path, record in records.items() if 0 not in record["shape"]}
-        arrays = self._load(step, "arrays", ocp.args.PyTreeRestore(restore_args=as_numpy))
-        leaves = {
-            p: _placed(arrays.pop(p, None), records[p], like) for p, like in leaves_of(template).items()
-        }
-        for path, total in jax.device_get({p: checksum_of(leaf) for p, leaf in leaves.items()}).items():
-            if total != records[path]["checksum"]:
-                raise UnusableError(f"{path} does not have its checksum")
-        return Restored(step, *jax.tree.structure(template).unflatten(leaves.values()))
+        likes = leaves_of(template).items()
+        how = {path: _how(like, records[path]) for path, like in likes if 0 not in records[path]["shape"]}
+        args = ocp.args.PyTreeRestore(dict.fromkeys(how, 0), restore_args=how, partial_restore=True)
+        return records, self._load(step, "arrays", ocp.PyTreeCheckpointHandler(), args)
 
-    def _load(self, step: int, item: str, args: Any) -> dict[str, Any]:
+    def _load(self, step: int, item: str, handler: Any, args: Any) -> dict[str, Any]:
+        alone = {jax.process_index()}  # Where one cannot read, it is `together` that they find out.
+        options = ocp.options.MultiprocessingOptions(primary_host=min(alone), active_processes=alone)
         try:
-            return dict(self._manager.restore(step, args=ocp.args.Composite(**{item: args}))[item])
+            with ocp.Checkpointer(handler, multiprocessing_options=options) as reader:
+                return dict(reader.restore(self._folder / str(step) / item, args=args))
         except MemoryError:
             raise
         except Exception as error:  # Of whatever kind: what Orbax cannot read is of no use.
@@ -249,15 +360,18 @@ def _sharded_like(params: Any, init: Any) -> Any:
     shardings = {
         (path, np.shape(p)): sharding_of(p) for path, p in jax.tree_util.tree_leaves_with_path(params)
     }
+    meshes = (sharding.mesh for sharding in shardings.values() if isinstance(sharding, NamedSharding))
+    mesh = next(meshes, None)
+    replicated = NamedSharding(mesh, PartitionSpec()) if mesh else None
 
     def like(path, leaf):
         if isinstance(leaf, Encoded):
             sharding = like(path, jax.eval_shape(Encoded.decode, leaf)).sharding
             return jax.tree.map(
-                lambda x: placed(x, sharding if sharding and fits(sharding, x.shape) else None), leaf
+                lambda x: placed(x, sharding if sharding and fits(sharding, x.shape) else replicated), leaf
             )
         ends = ((path[start:], leaf.shape) for start in range(len(path) + 1))
-        return placed(leaf, next((shardings[end] for end in ends if end in shardings), None))
+        return placed(leaf, next((shardings[end] for end in ends if end in shardings), replicated))
 
     def placed(x, sharding):
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
@@ -266,20 +380,37 @@ def _sharded_like(params: Any, init: Any) -> Any:
     return jax.tree_util.tree_map_with_path(like, state, is_leaf=lambda x: isinstance(x, Encoded))
 
 
-def _placed(data: np.ndarray | None, record: dict[str, Any], like: Any) -> Any:
+def _how(like: Any, record: dict[str, Any]) -> ocp.RestoreArgs:
+    """How Orbax is to read a leaf: its parts in their places where it can, the rest as NumPy's."""
+    if not hasattr(like, "dtype") or isinstance(like, np.ndarray | np.generic):
+        return ocp.RestoreArgs(restore_type=np.ndarray)
+    key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
+    if not key and jax.dtypes.canonicalize_dtype(record["dtype"]) != record["dtype"]:
+        raise ValueError(f"The checkpoint holds arrays of {record['dtype']}: switch JAX's x64 mode on.")
+    if key or record["weak_type"] or sharding_of(like) is None:
+        return ocp.RestoreArgs(restore_type=np.ndarray)
+    return ocp.ArrayRestoreArgs(sharding=sharding_of(like))
+
+
+def _placed(data: Any, record: dict[str, Any], like: Any) -> Any:
     """What Orbax read (None: an array without elements), of the kind and in the place of ``like``."""
     x: Any = np.empty(record["shape"], record["dtype"]) if data is None else data
-    if isinstance(like, np.ndarray):
+    if isinstance(like, np.ndarray) or isinstance(x, jax.Array):
         return x
     if isinstance(like, np.generic | bool | int | float | complex):
         return type(like)(x.item())
-    if jax.dtypes.canonicalize_dtype(x.dtype) != x.dtype:
-        raise ValueError(f"The checkpoint holds arrays of {x.dtype}: switch JAX's x64 mode on.")
-    if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
-        impl = []  # jax.random.key_impl takes no ShapeDtypeStruct.
-        jax.eval_shape(lambda key: impl.append(jax.random.key_impl(key)), like)
-        x = jax.random.wrap_key_data(jnp.asarray(x), impl=impl[0])
-    elif record["weak_type"]:
-        weak = jnp.full(x.shape, x.dtype.type(0).item())  # A Python number's type is weak, and .at keeps it.
-        x = weak.at[...].set(x) if weak.dtype == x.dtype else x
-    return jax.device_put(x, sharding_of(like))
+
+    def made(x):
+        if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
+            impl = []  # jax.random.key_impl takes no ShapeDtypeStruct.
+            jax.eval_shape(lambda key: impl.append(jax.random.key_impl(key)), like)
+            return jax.random.wrap_key_data(jnp.asarray(x), impl=impl[0])
+        if record["weak_type"]:
+            weak = jnp.full(x.shape, np.zeros((), x.dtype).item())  # A Python number's type is weak,
+            return weak.at[...].set(x) if weak.dtype == x.dtype else x  # and .at keeps it.
+        return x
+
+    sharding = sharding_of(like)
+    if sharding is None or sharding.is_fully_addressable:
+        return jax.device_put(made(x), sharding)
+    return jax.jit(made, out_shardings=sharding)(x)

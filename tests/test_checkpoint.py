@@ -738,7 +738,7 @@ def test_an_error_that_passes_costs_no_checkpoint(tmp_path, monkeypatch):
             raise OSError(24, "Too many open files")
 
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoints._manager, "restore", fail)
+            patch.setattr("orbax.checkpoint.Checkpointer.restore", fail)
             with pytest.raises(OSError, match="Too many open files"):
                 checkpoints.restore(params)
         assert checkpoints.restore(params).step == 2
