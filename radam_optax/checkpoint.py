@@ -242,7 +242,9 @@ class Checkpoints:
                 cause = cause.__context__  # Orbax waits for the others even after an error of its own.
             raise OSError(f"{self._at(step)} could not be written: {_line(cause)}.") from cause
 
-    def restore(self, params: Any, extra: Any = None, *, step: int | None = None) -> Restored | None:
+    def restore(
+        self, params: Any, extra: Any = None, *, step: int | None = None, opt_state: Any = None
+    ) -> Restored | None:
         """Reads the newest usable checkpoint, or that of ``step``; None where the folder holds none.
 
         Args:
@@ -251,6 +253,8 @@ class Checkpoints:
             state replicated on the mesh of the parameters, if they have one.
           extra: template of ``extra``; None leaves it out.
           step: insist on this checkpoint.
+          opt_state: template of the state, where it is sharded otherwise than the parameters are, as by
+            :func:`radam_optax.sharding.shard_state`.
 
         Raises:
           ValueError: the checkpoint is of another optimizer or of other parameters (never passed over
@@ -261,7 +265,9 @@ class Checkpoints:
           UserWarning: a newer checkpoint is unusable, for one process at least. The next :meth:`save`
             removes it.
         """
-        template = Trees(params, _sharded_like(params, self._optimizer.init), extra)
+        if opt_state is None:
+            opt_state = _sharded_like(params, self._optimizer.init)
+        template = Trees(params, opt_state, extra)
 
         def candidates() -> list[int]:
             self.wait()

@@ -156,6 +156,22 @@ def test_what_is_sharded_is_read_in_parts(tmp_path, monkeypatch):
         assert whole == []
 
 
+def test_state_that_is_divided_further_is_read_in_parts(tmp_path):
+    mesh = mesh_of(8)
+    tx = rx.sharding.shard_state(rx.radam(0.1), mesh, "x")
+    params = jax.device_put({"w": jnp.ones((16, 8))}, NamedSharding(mesh, PartitionSpec()))
+    init = jax.jit(tx.init)
+    state = init(params)
+    assert state[0].momentum.mu["w"].sharding.spec == PartitionSpec("x")
+    with Checkpoints(tmp_path, tx) as checkpoints:
+        checkpoints.save(1, params, state)
+        found = checkpoints.restore(params, opt_state=state).opt_state
+        assert same_places(found, state)
+        assert_same(found, jax.device_get(state))
+        with pytest.raises(ValueError, match=r"mu\['w'\] = float32\[16, 8\]; here"):
+            checkpoints.restore(params, opt_state=init({"w": jnp.ones((8, 8))}))
+
+
 def test_random_keys_and_weak_types_return_to_their_meshes(tmp_path):
     params, tx = spread({"w": np.ones((8, 8), "float32")}, mesh_of(8)), rx.sgd(0.1)
     sharding = NamedSharding(mesh_of(4), PartitionSpec("x"))
