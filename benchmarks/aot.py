@@ -18,16 +18,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 import optax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks import _hlo
+from benchmarks._aot import chip_bytes, compiled, laid_out
 from benchmarks._bench import Benchmark, add_names
 from benchmarks._figure import panels
-from benchmarks._jax_step import compiled_step
 from benchmarks._peers import CATALOGUE, RATE
 from benchmarks._targets import EXTRAS, TARGETS, devices, installed, prepare
 from benchmarks._timing import Spread
@@ -45,6 +43,7 @@ CODECS = {
     "bfloat16": rx.codecs.bfloat16_stochastic(),
     "bfloat16+int8": rx.codecs.bfloat16_compensated(),
     "int8": rx.codecs.int8_blockwise(shards=32),
+    "float8": rx.codecs.float8_stochastic(),
 }
 RECIPES = {name: peers.ours for name, peers in CATALOGUE.items()} | {
     f"radam in {name}": lambda codec=codec: rx.compress_state(rx.radam(RATE), codec)
@@ -82,7 +81,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _measure(bench: Benchmark, target: str, optimizers: Sequence[str]) -> None:
-    params = _params(devices(target))
+    params = laid_out(LEAVES, devices(target))
     rows = []
     for optimizer in optimizers:
         rows.append({"target": target, "optimizer": optimizer} | measured(RECIPES[optimizer](), params))
@@ -94,26 +93,9 @@ def _measure(bench: Benchmark, target: str, optimizers: Sequence[str]) -> None:
     )
 
 
-def _params(chips: Sequence[Any]) -> dict[str, jax.ShapeDtypeStruct]:
-    """The leaves, divided over a grid of chips as square as it can be."""
-    rows = 1 << math.ceil(math.log2(len(chips)) / 2)
-    grid = np.reshape(np.asarray(chips), (rows, -1))
-    mesh = Mesh(grid, ("rows", "columns"), axis_types=(AxisType.Auto,) * 2)
-    return {
-        name: jax.ShapeDtypeStruct(shape, np.float32, sharding=NamedSharding(mesh, PartitionSpec(*axes)))
-        for name, (shape, axes) in LEAVES.items()
-    }
-
-
 def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeStruct]) -> dict[str, Any]:
     """Compiles an optimizer's step: what one chip does in it, and which bars that misses."""
-    init = jax.jit(tx.init, keep_unused=True).lower(params).compile()
-    state = jax.tree.map(
-        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        jax.eval_shape(tx.init, params),
-        init.output_shardings,
-    )
-    step = compiled_step(tx, params, state, params)
+    init, step, state = compiled(tx, params)
     text = step.as_text()
     sizes = [math.prod(leaf.sharding.shard_shape(leaf.shape)) for leaf in params.values()]
     matrix = min(size for size, leaf in zip(sizes, params.values(), strict=True) if leaf.ndim > 1)
@@ -126,7 +108,7 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
         "kernels": on_leaves,
         "other_kernels": len(kernels) - on_leaves,
         "bytes": _hlo.moved_bytes(text),
-        "least_bytes": 3 * _nbytes(params) + 2 * _nbytes(state),
+        "least_bytes": 3 * chip_bytes(params) + 2 * chip_bytes(state),
         "temp_bytes": step.memory_analysis().temp_size_in_bytes,
         "collectives": _hlo.collectives(text) + _hlo.collectives(init.as_text()),
     }
@@ -137,12 +119,6 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
         "collectives": row["collectives"] > 0,
     }
     return row | {"missed": [bar for bar, is_missed in missed.items() if is_missed]}
-
-
-def _nbytes(tree: Any) -> int:
-    """Of what one chip holds of a tree."""
-    leaves = jax.tree.leaves(tree)
-    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:

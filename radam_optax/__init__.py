@@ -4,7 +4,7 @@ One combinator, :func:`scale_by_adaptive_rate`, multiplies a momentum by an adap
 both are chains of links, and every optimizer of the catalogue is one such line.
 """
 
-from radam_optax import codecs, migrate, presets
+from radam_optax import codecs, migrate, presets, sharding
 from radam_optax._combine import freeze_until, project, scale_by_adaptive_rate
 from radam_optax._compress import compress_state, decompress_state
 from radam_optax._moments import (

@@ -80,10 +80,11 @@ def size(low: int, high: int | None = None) -> Rule:
     def rule(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise TypeError(f"`{name}` must be a whole number; got {value!r}.")
-        if value < low or (high is not None and value > high):
+        number = int(value)
+        if number < low or (high is not None and number > high):
             rule = f"at least {low}" if high is None else f"in [{low}, {high}]"
             raise ValueError(f"`{name}` must be {rule}; got {value}.")
-        return int(value)
+        return number
 
     return rule
 

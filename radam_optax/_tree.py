@@ -127,11 +127,7 @@ def times(x: jax.Array, factor: ArrayLike) -> jax.Array:
 
 def abs_sq(x: jax.Array) -> jax.Array:
     """``|x|^2``, real."""
-    if not jnp.iscomplexobj(x):
-        return x * x
-    # A compiler may round a product and a sum at once, or not, by how many numbers it takes together: the
-    # last bit would depend on how an array is sharded. A maximum keeps the two apart.
-    return jnp.maximum(x.real * x.real, -1) + jnp.maximum(x.imag * x.imag, -1)
+    return x.real * x.real + x.imag * x.imag if jnp.iscomplexobj(x) else x * x
 
 
 class _LeafError(Exception):

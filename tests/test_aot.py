@@ -19,6 +19,7 @@ for package in ("matplotlib", "rich"):
     pytest.importorskip(package)
 
 from benchmarks import _hlo, _targets, aot
+from benchmarks._aot import laid_out
 from benchmarks._peers import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
@@ -105,7 +106,7 @@ def test_the_bytes_are_those_that_xla_counts(name):
 
 
 def test_each_bar_can_be_missed():
-    params = aot._params(jax.devices())
+    params = laid_out(aot.LEAVES, jax.devices())
     assert params["norm"].sharding.num_devices == 8
     assert aot.measured(rx.sgd(0.1), params)["missed"] == []
     clipped = aot.measured(optax.chain(optax.clip_by_global_norm(1.0), rx.sgd(0.1)), params)
@@ -115,7 +116,7 @@ def test_each_bar_can_be_missed():
         return jax.tree.map(lambda u: jnp.sort(u, -1), updates), state
 
     sorting = optax.GradientTransformation(optax.init_empty_state, sort)
-    alone = aot._params(jax.devices()[:1])
+    alone = laid_out(aot.LEAVES, jax.devices()[:1])
     assert set(aot.measured(sorting, alone)["missed"]) == {"kernels", "bytes", "temporaries"}
 
 

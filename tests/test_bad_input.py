@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import AxisType, Mesh
+from jax.sharding import PartitionSpec as P
 
 import radam_optax as rx
 from radam_optax._checks import DOMAINS
@@ -24,9 +26,12 @@ PRESETS = {
 CODECS = {
     name: f for name, f in vars(rx.codecs).items() if getattr(f, "__module__", "") == rx.codecs.__name__
 }
+SHARDING = {
+    name: f for name, f in vars(rx.sharding).items() if getattr(f, "__module__", "") == rx.sharding.__name__
+}
 PUBLIC = {
     name: f
-    for name, f in (vars(rx) | PRESETS | CODECS).items()
+    for name, f in (vars(rx) | PRESETS | CODECS | SHARDING).items()
     if inspect.isfunction(f) and not name.startswith("_")
 }
 
@@ -113,6 +118,7 @@ FLAGS = [
     if isinstance(inspect.signature(PUBLIC[name]).parameters[argument].default, bool)
 ]
 
+MESH = Mesh(np.reshape(jax.devices()[:4], (2, 2)), ("x", "y"))
 REQUIRED = {
     "learning_rate": 0.1,
     "peak_value": 0.1,
@@ -126,6 +132,8 @@ REQUIRED = {
     "steps": 2,
     "inner": rx.first_moment(0.9),
     "codec": rx.codecs.bfloat16_nearest(),
+    "mesh": MESH,
+    "axis": "x",
     "params": np.ones(3, "float32"),
     "state": optax.TraceState(np.ones(3, "float32")),
 }
@@ -187,6 +195,7 @@ def test_every_argument_is_checked_or_known_to_be_free():
     free = {
         *("updates", "gradients", "params", "state", "mask", "weight_decay_mask", "count"),
         *("rate", "inner", "centre", "projection_fn", "codec"),
+        *("mesh", "axis", "specs"),
     }
     pairs = {(name, "betas") for name in PAIRS}
     known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *STEPS.items(), *SIZES, *pairs}
@@ -459,6 +468,7 @@ def test_flags_are_true_or_false(name, argument):
         (lambda momentum: rx.scale_by_adaptive_rate(rx.inverse_root(), momentum), "momentum"),
         (lambda inner: rx.freeze_until(inner, 2), "inner"),
         (lambda inner: rx.compress_state(inner, rx.codecs.int8_blockwise()), "inner"),
+        (lambda inner: rx.sharding.shard_state(inner, MESH, "x"), "inner"),
         (lambda centre: rx.belief_moment(0.999, centre=centre), "centre"),
     ],
 )
@@ -466,6 +476,61 @@ def test_a_link_that_was_not_built_is_refused(factory, argument):
     message = f"`{argument}` must be a GradientTransformation; got {rx.inverse_root!r}."
     with raises(TypeError, message):
         factory(**{argument: rx.inverse_root})
+
+
+MIXED = Mesh(np.reshape(jax.devices()[:4], (2, 2)), ("x", "y"), axis_types=(AxisType.Auto, AxisType.Explicit))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"mesh": "x"}, TypeError, "`mesh` must be a Mesh; got 'x'."),
+        (
+            {"mesh": MIXED},
+            ValueError,
+            "`mesh` must have axes of one type, Auto or Explicit; got (Auto, Explicit).",
+        ),
+        ({"axis": "z"}, ValueError, "`axis` must be an axis of the mesh, 'x' or 'y'; got 'z'."),
+        ({"axis": 0}, ValueError, "`axis` must be an axis of the mesh, 'x' or 'y'; got 0."),
+        ({"specs": "y"}, TypeError, "`specs` must be a PartitionSpec; got 'y'."),
+        ({"specs": {"w": ["y"]}}, TypeError, "`specs`['w'][0] must be a PartitionSpec; got 'y'."),
+        ({"specs": P("z")}, ValueError, f"`specs` must name axes of the mesh, 'x' or 'y'; got {P('z')}."),
+        (
+            {"specs": [P(("y", "x"))]},
+            ValueError,
+            f"`specs`[0] must leave `axis`='x' free; got {P(('y', 'x'))}.",
+        ),
+    ],
+)
+def test_a_state_is_sharded_over_an_axis_that_is_there_and_free(arguments, error, message):
+    with raises(error, message):
+        call("shard_state", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("specs", "message"),
+    [
+        ({"w": P()}, "have a PartitionSpec for each leaf; got none for 'b'."),
+        ({"w": P("y"), "b": None}, "have a PartitionSpec for each leaf; got none for 'b'."),
+        (
+            P("y"),
+            f"divide each leaf evenly over the mesh, {{'x': 2, 'y': 2}}; got {P('y')} for 'b' of shape (3,).",
+        ),
+        (
+            P(None, "y"),
+            "divide each leaf evenly over the mesh, {'x': 2, 'y': 2}; "
+            f"got {P(None, 'y')} for 'b' of shape (3,).",
+        ),
+    ],
+)
+def test_specs_are_those_of_the_parameters(specs, message):
+    tx, params = (
+        call("shard_state", specs=specs),
+        {"b": np.ones(3, "float32"), "w": np.ones((2, 2), "float32")},
+    )
+    for function in (tx.init, jax.jit(tx.init)):
+        with raises(ValueError, f"`specs` must {message}"):
+            function(params)
 
 
 def test_a_schedule_that_returns_no_scalar_is_refused():

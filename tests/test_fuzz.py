@@ -536,6 +536,12 @@ def in_multi_steps(draw, recipe, tree, run):
     return updates[1::2], run
 
 
+def divided(draw, recipe, tree, run):
+    """Over as many devices as the only vector is long."""
+    mesh = jax.sharding.Mesh(jax.devices()[:3], ("x",))
+    return follow(recipe, rx.sharding.shard_state(recipe.build(), mesh, "x"), run, jit=True), run
+
+
 def if_finite(draw, recipe, tree, run):
     """A NaN in the middle passes without a trace."""
     bad = jax.tree.map(lambda g: np.full_like(g, np.nan), run.gradients[0])
@@ -578,7 +584,7 @@ def test_any_tree_and_recipe_gives_the_numbers_of_each_leaf_alone(data, mode):
 
 @fuzz(20, 80)
 def test_compiled_wrappers_give_them_too(data):
-    wrapper = data.draw(st.sampled_from([injected, jitted, in_multi_steps, if_finite]))
+    wrapper = data.draw(st.sampled_from([injected, jitted, divided, in_multi_steps, if_finite]))
     tree = {"a": Leaf((3,), "float32", "float32"), "b": [None, Leaf((), "bfloat16", "bfloat16")]}
     if wrapper is injected:
         tree = data.draw(trees(DTYPES))

@@ -4,6 +4,7 @@ import importlib.util
 import pathlib
 import re
 
+import jax
 import pytest
 
 import radam_optax as rx
@@ -19,6 +20,7 @@ def importable(block):
     return all(map(importlib.util.find_spec, packages))
 
 
+@jax.numpy_dtype_promotion("standard")  # As readers have it: optax's MultiSteps mixes dtypes.
 def test_code_blocks_run():
     pytest.importorskip("flax")
     namespace = {}

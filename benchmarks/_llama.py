@@ -1,0 +1,43 @@
+"""The parameters of Llama 2 (Touvron et al. 2023): shapes, and the axes of a mesh to divide them over."""
+
+from typing import NamedTuple
+
+
+class Llama(NamedTuple):
+    """The sizes of a model; its output layer is not tied to its embedding."""
+
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int  # Fewer than heads: grouped-query attention.
+    hidden: int  # of the feed-forward layers.
+    vocabulary: int = 32_000
+
+    def leaves(self) -> dict[str, tuple[tuple[int, ...], tuple[str | None, ...]]]:
+        """Shape and axes of each leaf: fully sharded over "rows", tensor parallel over "columns".
+
+        Layers are stacked, as code that scans over them has them: one leaf of each kind for all layers.
+        """
+        kv = self.width * self.kv_heads // self.heads
+        into, out_of, norm = (None, "rows", "columns"), (None, "columns", "rows"), (None, "rows")
+        n, width = self.layers, self.width
+        return {
+            "embedding": ((self.vocabulary, width), ("columns", "rows")),
+            "attention_norm": ((n, width), norm),
+            "query": ((n, width, width), into),
+            "key": ((n, width, kv), into),
+            "value": ((n, width, kv), into),
+            "attention": ((n, width, width), out_of),
+            "feed_forward_norm": ((n, width), norm),
+            "gate": ((n, width, self.hidden), into),
+            "up": ((n, width, self.hidden), into),
+            "down": ((n, self.hidden, width), out_of),
+            "norm": ((width,), ("rows",)),
+            "output": ((width, self.vocabulary), ("rows", "columns")),
+        }
+
+
+LLAMA_2 = {
+    "7B": Llama(layers=32, width=4096, heads=32, kv_heads=32, hidden=11_008),
+    "70B": Llama(layers=80, width=8192, heads=64, kv_heads=8, hidden=28_672),
+}
