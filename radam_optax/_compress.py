@@ -135,6 +135,22 @@ def decompress_state(state: Any) -> Any:
     return jax.tree.map(decoded, state, is_leaf=_is_compressed)
 
 
+def map_with_params(function: Callable[[Any, Any], Any], state: Any, params: Any) -> Any:
+    """``function(x, p)`` of each array of a state, ``p`` being the parameter that it is kept for, or None.
+
+    That is the one whose path the array's own path ends in, and whose shape it has, decoded.
+    """
+    known = {(path, np.shape(p)): p for path, p in jax.tree_util.tree_leaves_with_path(params)}
+
+    def of_leaf(path, leaf):
+        shape = jax.eval_shape(Encoded.decode, leaf).shape if isinstance(leaf, Encoded) else np.shape(leaf)
+        ends = ((path[start:], shape) for start in range(len(path) + 1))
+        p = next((known[end] for end in ends if end in known), None)
+        return jax.tree.map(lambda x: function(x, p), leaf)
+
+    return jax.tree_util.tree_map_with_path(of_leaf, state, is_leaf=lambda x: isinstance(x, Encoded))
+
+
 def _is_compressed(x: Any) -> bool:
     return isinstance(x, Encoded | CompressedState)
 

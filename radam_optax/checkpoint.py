@@ -39,7 +39,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from radam_optax._checks import flag, transformation, warn, whole_number
 from radam_optax._checksum import checksum_of, data_of
-from radam_optax._compress import Encoded
+from radam_optax._compress import map_with_params
 from radam_optax._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
 from radam_optax._processes import UnusableError, gathered, of_the_first, together
 from radam_optax._tree import fits, sharding_of
@@ -362,28 +362,17 @@ def _line(error: Exception) -> str:
 
 
 def _sharded_like(params: Any, init: Any) -> Any:
-    """What ``init`` would make; a leaf takes the sharding of the parameter whose path its own ends in."""
-    shardings = {
-        (path, np.shape(p)): sharding_of(p) for path, p in jax.tree_util.tree_leaves_with_path(params)
-    }
-    meshes = (sharding.mesh for sharding in shardings.values() if isinstance(sharding, NamedSharding))
-    mesh = next(meshes, None)
+    """What ``init`` would make; an array takes the sharding of its parameter."""
+    shardings = map(sharding_of, jax.tree.leaves(params))
+    mesh = next((sharding.mesh for sharding in shardings if isinstance(sharding, NamedSharding)), None)
     replicated = NamedSharding(mesh, PartitionSpec()) if mesh else None
 
-    def like(path, leaf):
-        if isinstance(leaf, Encoded):
-            sharding = like(path, jax.eval_shape(Encoded.decode, leaf)).sharding
-            return jax.tree.map(
-                lambda x: placed(x, sharding if sharding and fits(sharding, x.shape) else replicated), leaf
-            )
-        ends = ((path[start:], leaf.shape) for start in range(len(path) + 1))
-        return placed(leaf, next((shardings[end] for end in ends if end in shardings), replicated))
-
-    def placed(x, sharding):
+    def placed(x, p):
+        sharding = replicated if p is None else sharding_of(p)
+        sharding = sharding if sharding and fits(sharding, x.shape) else replicated
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
-    state = jax.eval_shape(init, params)
-    return jax.tree_util.tree_map_with_path(like, state, is_leaf=lambda x: isinstance(x, Encoded))
+    return map_with_params(placed, jax.eval_shape(init, params), params)
 
 
 def _how(like: Any, record: dict[str, Any]) -> ocp.RestoreArgs:

@@ -5,7 +5,6 @@ and an update communicates nothing: data parallelism, FSDP and tensor parallelis
 module. :func:`shard_state` divides the state further than the parameters.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,7 +13,7 @@ import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from radam_optax._checks import transformation, validated
-from radam_optax._compress import Encoded
+from radam_optax._compress import map_with_params
 from radam_optax._tree import fits, name_of
 
 _REPLICATED = PartitionSpec()
@@ -87,15 +86,27 @@ def shard_state(
     def placed(tree, shardings):
         return jax.tree.map(place, tree, shardings)
 
+    def kept(state, tree):
+        """What is made without a look at the parameters' values, ``zeros_like``, has no sharding under jit;
+        one step later it would have, and every step would be compiled twice.
+        """
+        known = jax.tree.map(
+            lambda x, s: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=s), tree, divided(tree)
+        )
+        return map_with_params(
+            lambda x, p: place(x, p.sharding) if p is not None and fits(p.sharding, x.shape) else x,
+            state,
+            known,
+        )
+
     def init(params):
         params = placed(params, divided(params))
-        return _placed_like(params, divided(params), inner.init(params), place)
+        return kept(inner.init(params), params)
 
     def update(updates, state, params=None, **extra_args):
         updates, params = (placed(tree, divided(tree)) for tree in (updates, params))
         updates, state = inner.update(updates, state, params, **extra_args)
-        state = _placed_like(updates, divided(updates), state, place)
-        return placed(updates, shardings(updates)), state
+        return placed(updates, shardings(updates)), kept(state, updates)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -137,24 +148,3 @@ def _divided(leaf: Any, sharding: NamedSharding, axis: str) -> NamedSharding:
             # Without what else would be None at the end, as `jit` has it: equal shardings compile once.
             return NamedSharding(mesh, PartitionSpec(*entries[:dimension], axis, *spec[dimension + 1 :]))
     return sharding
-
-
-def _placed_like(tree: Any, shardings: Any, state: Any, place: Callable[..., Any]) -> Any:
-    """The state, each array placed as the leaf of the tree whose path its own ends in.
-
-    What a transformation makes without looking at the parameters' values, ``zeros_like``, has no sharding
-    under jit; one step later it would have, and every step would be compiled twice.
-    """
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    known = {
-        (path, jnp.shape(leaf)): sharding
-        for (path, leaf), sharding in zip(leaves, jax.tree.leaves(shardings), strict=True)
-    }
-
-    def placed(path, leaf):
-        shape = jax.eval_shape(Encoded.decode, leaf).shape if isinstance(leaf, Encoded) else jnp.shape(leaf)
-        ends = ((path[start:], shape) for start in range(len(path) + 1))
-        sharding = next((known[end] for end in ends if end in known), None)
-        return jax.tree.map(lambda x: place(x, sharding) if sharding and fits(sharding, x.shape) else x, leaf)
-
-    return jax.tree_util.tree_map_with_path(placed, state, is_leaf=lambda x: isinstance(x, Encoded))
