@@ -81,7 +81,7 @@ def transformer(corpus: Corpus, hidden: int, batch: int) -> Task:
 
     def make(rngs):
         size = len(corpus.words) + END + 1
-        return Transformer(size, size, rngs, layers=2, width=hidden, heads=4, hidden=2 * hidden)
+        return Transformer(size, size, rngs, layers=2, width=hidden // 2, heads=4, hidden=hidden)
 
     held_out = pairs(corpus.held_out[: (HELD_OUT + 1) * LINE])
     return translation(make, pairs(corpus.train), held_out, batch)
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str]) -> None:
         for option, default, text in (
             ("steps", 2000, f"of each run, rounded up to a multiple of {POINTS}"),
             ("seeds", 3, "runs of each, of other first weights and batches"),
-            ("hidden", 64, "units of each layer"),
+            ("hidden", 64, "units of each layer; the Transformer is half as wide"),
             ("batch", 16, f"lines of {LINE} words that a step reads"),
         ):
             parser.add_argument(
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str]) -> None:
     chunk = 2 if options.quick else -(-options.steps // POINTS)
     steps = chunk * POINTS
     seeds, hidden = (1, 16) if options.quick else (options.seeds, options.hidden)
-    corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 2000)
+    corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 1000)
     names = [name for name in CODECS if name == REFERENCE or name in (options.codecs or CODECS)]
     excess, table = {}, []
     for model, optimizer in itertools.product(options.models or MODELS, options.optimizers or OPTIMIZERS):

@@ -126,7 +126,10 @@ def _agree(settings: Mapping[str, Any]) -> None:
 
 def pack(settings: Mapping[str, Any]) -> np.ndarray:
     """Settings, in the types of JSON, as an array: uint8 of shape (SIZE,)."""
-    return np.frombuffer(json.dumps(settings).encode().ljust(SIZE), np.uint8)
+    text = json.dumps(settings).encode()
+    if len(text) > SIZE:
+        raise DataError(f"the settings take {len(text)} bytes, and {SIZE} is the most")
+    return np.frombuffer(text.ljust(SIZE), np.uint8)
 
 
 def unpack(packed: np.ndarray) -> dict[str, Any]:
@@ -149,7 +152,7 @@ def ended_after(options: argparse.Namespace) -> Iterator[None]:
         "are all of them started, with the same --coordinator and --num-processes?"
     )
     wait = options.timeout + (0 if options.process_id else LEADER_STAYS)
-    timer = threading.Timer(wait, end, [reason])
+    timer = threading.Timer(wait, exit_now, [reason])
     timer.daemon = True
     timer.start()
     try:
@@ -172,10 +175,11 @@ def ended_together() -> Iterator[None]:
             raise DataError(_line(error)) from error
         # An orderly exit would wait for the others.
         who = f"process {jax.process_index()} of {jax.process_count()}"
-        end(f"{who} cannot go on, perhaps because another one has ended: {_line(error)}")
+        why = "" if isinstance(error, OSError) else ", perhaps because another one has ended"
+        exit_now(f"{who} cannot go on{why}: {_line(error)}")
 
 
-def end(reason: str) -> NoReturn:
+def exit_now(reason: str) -> NoReturn:
     """Ends the process with one line."""
     print(f"train_sharded: {reason}", file=sys.stderr, flush=True)
     os._exit(1)

@@ -73,8 +73,16 @@ def settings_of(options: argparse.Namespace, corpus: Corpus) -> dict[str, Any]:
     return flags | {"text (CRC-32)": crc32(corpus.train.tobytes())}
 
 
-def check(options: argparse.Namespace, mesh: Mesh) -> None:
-    """Raises DataError where something cannot be split evenly."""
+def free(options: argparse.Namespace) -> set[str]:
+    """What may differ when a run goes on; the steps only where the learning rate does not depend on them."""
+    return FREE if options.schedule == "constant" else FREE - {"--steps"}
+
+
+def check(options: argparse.Namespace, mesh: Mesh, corpus: Corpus) -> None:
+    """Raises DataError where something cannot be split evenly, or the text is too short."""
+    most = min(len(corpus.train), len(corpus.held_out)) - 1
+    if options.length > most:
+        raise DataError(f"--length: must be at most {most:,}, for the text has no more; got {options.length}")
     for name, by, what in (
         ("batch", mesh.size, "devices"),
         ("width", mesh.shape[FSDP], "devices on the mesh's axis fsdp"),

@@ -9,7 +9,7 @@ import csv
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,7 +66,9 @@ def start(options: argparse.Namespace, words: int) -> tuple[Any, optax.GradientT
     return graph, optimizer, Run(params, jax.jit(optimizer.init)(params))
 
 
-def resume(checkpoints: Checkpoints, run: Run, settings: Mapping[str, Any]) -> tuple[int, Run]:
+def resume(
+    checkpoints: Checkpoints, run: Run, settings: Mapping[str, Any], free: Container[str]
+) -> tuple[int, Run]:
     """The step and the run of the newest usable checkpoint, or 0 and the run as it is."""
     try:
         restored = checkpoints.restore(run.params, _distributed.pack(settings))
@@ -75,9 +77,17 @@ def resume(checkpoints: Checkpoints, run: Run, settings: Mapping[str, Any]) -> t
     if restored is None:
         return 0, run
     before = _distributed.unpack(restored.extra)
-    if different := _distributed.differences(before, settings, _sharded_settings.FREE):
+    if different := _distributed.differences(before, settings, free):
         raise DataError(f"cannot go on: the checkpoints are of another run: {different}")
     return restored.step, Run(restored.params, restored.opt_state)
+
+
+def save(checkpoints: Checkpoints, step: int, run: Run, settings: Mapping[str, Any]) -> None:
+    """Begins to write a checkpoint."""
+    try:
+        checkpoints.save(step, *run, _distributed.pack(settings))
+    except ValueError as error:  # The processes have folders of their own, say.
+        raise DataError(str(error)) from error
 
 
 def read_curve(path: Path, step: int) -> list[Sequence[Any]]:
@@ -120,7 +130,7 @@ def fit(
         Checkpoints(options.out / "checkpoints", optimizer, asynchronous=True) as checkpoints,
         _distributed.ended_together(),
     ):
-        first, run = resume(checkpoints, run, settings)
+        first, run = resume(checkpoints, run, settings, _sharded_settings.free(options))
         rows = read_curve(curve, first)
         if first >= options.steps:
             console.print(f"There is nothing left to do: {first} of {options.steps} steps are done.")
@@ -143,7 +153,7 @@ def fit(
                     if jax.process_index() == 0:
                         write_csv(curve, COLUMNS, rows)
                     with interrupts_wait():
-                        checkpoints.save(end, *run, _distributed.pack(settings))
+                        save(checkpoints, end, run, settings)
     return graph, run, rows
 
 
@@ -176,7 +186,7 @@ def main(arguments: Sequence[str]) -> None:
     settings = _sharded_settings.settings_of(options, corpus)
     _distributed.join(options, settings)
     mesh = _sharded.make_mesh(options.mesh)
-    _sharded_settings.check(options, mesh)
+    _sharded_settings.check(options, mesh, corpus)
     console = make_console()
     console.quiet = jax.process_index() > 0
     sizes = " x ".join(f"{name}={size}" for name, size in mesh.shape.items())

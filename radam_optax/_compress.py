@@ -68,7 +68,8 @@ def compress_state(
     Raises:
       TypeError: ``mask`` returns no bool.
       ValueError: from ``init``, the state of ``inner`` is compressed already, or an array is divided over
-        devices so that a block straddles them; from ``update``, the state is that of another codec.
+        devices so that a block straddles them, which under jit is known on explicit meshes only; from
+        ``update``, the state is that of another codec.
     """
     inner = optax.with_extra_args_support(inner)
 
@@ -135,8 +136,8 @@ def decompress_state(state: Any) -> Any:
     return jax.tree.map(decoded, state, is_leaf=_is_compressed)
 
 
-def map_with_params(function: Callable[[Any, Any], Any], state: Any, params: Any) -> Any:
-    """``function(x, p)`` of each array of a state, ``p`` being the parameter that it is kept for, or None.
+def map_with_params(place: Callable[[Any, Any], Any], state: Any, params: Any) -> Any:
+    """``place(x, p)`` of each array of a state, ``p`` being the parameter that it is kept for, or None.
 
     That is the one whose path the array's own path ends in, and whose shape it has, decoded.
     """
@@ -146,7 +147,7 @@ def map_with_params(function: Callable[[Any, Any], Any], state: Any, params: Any
         shape = jax.eval_shape(Encoded.decode, leaf).shape if isinstance(leaf, Encoded) else np.shape(leaf)
         ends = ((path[start:], shape) for start in range(len(path) + 1))
         p = next((known[end] for end in ends if end in known), None)
-        return jax.tree.map(lambda x: function(x, p), leaf)
+        return jax.tree.map(lambda x: place(x, p), leaf)
 
     return jax.tree_util.tree_map_with_path(of_leaf, state, is_leaf=lambda x: isinstance(x, Encoded))
 
@@ -160,8 +161,8 @@ def _encoded(codec: Codec, x: jax.Array, steps: jax.Array, index: int) -> Encode
 
 
 def _check_sharding(path: Any, leaf: Any, codec: Codec) -> None:
-    """Raises ValueError if a concrete array is divided over devices where its encoding cannot be."""
-    sharding = None if isinstance(leaf, jax.core.Tracer) else sharding_of(leaf)
+    """Raises ValueError if an array is known to be divided over devices where its encoding cannot be."""
+    sharding = jax.typeof(leaf).sharding if isinstance(leaf, jax.core.Tracer) else sharding_of(leaf)
     if sharding is None:
         return
     x, seed = jax.ShapeDtypeStruct(leaf.shape, jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)

@@ -21,8 +21,8 @@ _KINDS = UnusableError, TypeError, ValueError, OSError, RuntimeError
 def together(do: Callable[[], T]) -> T:
     """What ``do`` returns in this process, if it succeeds in all of them.
 
-    Where it fails in one, every process raises an error of the same kind, with the message of the first
-    that has it: none goes on alone, to wait for the others for ever. ``do`` itself must not communicate.
+    Where it fails in one, every process raises an error of the same kind, its own or that of the first that
+    has one: none goes on alone, to wait for the others for ever. ``do`` itself must run no collective.
     """
     own, result, report = None, None, np.zeros(1 + _ROOM, np.uint8)
     try:
@@ -44,8 +44,3 @@ def together(do: Callable[[], T]) -> T:
 def gathered(row: np.ndarray) -> np.ndarray:
     """The rows of all processes, of the same shape and dtype, one under the other."""
     return multihost_utils.process_allgather(row) if jax.process_count() > 1 else row[None]
-
-
-def of_the_first(number: int) -> int:
-    """The number, under 2^31, that process 0 has."""
-    return int(multihost_utils.broadcast_one_to_all(np.int32(number)))

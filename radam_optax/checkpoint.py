@@ -16,7 +16,7 @@ Needs the extra ``checkpoint``. One run may save into a folder; any number may r
 
 A run of many processes (``jax.distributed.initialize``) shares the folder. All of its processes make
 :class:`Checkpoints` and call ``save``, ``restore``, ``wait`` and ``close`` together, with the same
-arguments; what one of them cannot do fails in all. The next run may have other meshes and another number
+arguments; where one cannot save or restore, all fail. The next run may have other meshes and another number
 of processes: each reads the parts that its devices hold. Where a process dies, the last checkpoint stays
 whole, and the others end by themselves: their next collective fails, or ``jax.distributed`` stops them when
 it misses the heartbeat (``heartbeat_timeout_seconds``, 100 by default). Where one cannot write but lives,
@@ -41,7 +41,7 @@ from radam_optax._checks import flag, transformation, warn, whole_number
 from radam_optax._checksum import checksum_of, data_of
 from radam_optax._compress import map_with_params
 from radam_optax._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
-from radam_optax._processes import UnusableError, gathered, of_the_first, together
+from radam_optax._processes import UnusableError, gathered, together
 from radam_optax._tree import fits, sharding_of
 
 try:
@@ -213,7 +213,10 @@ class Checkpoints:
             preservation_policy=ocp.checkpoint_managers.LatestN(self._keep),
             todelete_subdir=_TRASH,
             async_options=ocp.AsyncOptions(timeout_secs=_PATIENCE),
-            multiprocessing_options=ocp.options.MultiprocessingOptions(barrier_sync_key_prefix=mark),
+            # Named, they meet at barriers that have a time-out.
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                barrier_sync_key_prefix=mark, active_processes=set(range(jax.process_count()))
+            ),
             lightweight_initialize=True,
             create=False,
             save_root_metadata=False,
@@ -278,7 +281,8 @@ class Checkpoints:
 
         left = together(candidates)
         causes = {}
-        while (candidate := of_the_first(max(left, default=-1))) >= 0:
+        # What process 0 sees counts.
+        while (candidate := int(gathered(np.asarray(max(left, default=-1), np.int32))[0])) >= 0:
             left = [older for older in left if older < candidate]
             try:
                 restored = self._read(candidate, template)
@@ -337,11 +341,11 @@ class Checkpoints:
         try:
             with ocp.Checkpointer(handler, multiprocessing_options=options) as reader:
                 return dict(reader.restore(self._folder / str(step) / item, args=args))
-        except MemoryError:
+        except (MemoryError, jax.errors.JaxRuntimeError):  # Of memory, of devices: not of what was read.
             raise
         except Exception as error:  # Of whatever kind: what Orbax cannot read is of no use.
-            if isinstance(error, OSError) and error.errno in _PASSING:
-                raise
+            if (code := _errno(error)) in _PASSING:
+                raise OSError(code, _line(error)) from error
             raise UnusableError(_line(error)) from error
 
     def _at(self, step: int) -> str:
@@ -353,12 +357,18 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def _errno(error: Exception) -> int | None:
+    """What the system said; tensorstore's errors have it in their text."""
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    return int(code[1]) if code else getattr(error, "errno", None)
+
+
 def _line(error: Exception) -> str:
     """An error in one line; tensorstore tells at length what it was about to do, last why it could not."""
     text = " ".join(f"{type(error).__name__}: {error}".rstrip(".").split())
-    code = re.search(r"os_error_code='(\d+)'", text)
     text = text if len(text) < 300 else f"{text[:140]} [...] {text[-150:]}"
-    return f"{os.strerror(int(code[1]))}: {text}" if code else text
+    code = _errno(error)
+    return text if code is None or isinstance(error, OSError) else f"{os.strerror(code)}: {text}"
 
 
 def _sharded_like(params: Any, init: Any) -> Any:

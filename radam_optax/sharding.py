@@ -42,13 +42,13 @@ def shard_state(
         state = jax.jit(optimizer.init)(params)
 
     A leaf is divided along its first dimension that ``specs`` leaves free and the length of ``axis``
-    divides; one without such a dimension stays as it is. The state has the structure and, element for
-    element, the values of that of ``inner``, so that one can take over from the other.
+    divides; one without such a dimension stays as it is. The state has the structure and the values of
+    that of ``inner``, bitwise if this works element by element, so that one can take over from the other.
 
     The state and its arithmetic take 1/n of the memory and time on each of n devices. An update gathers what
     it returns, the size of the parameters, once. Where the gradients are yet to be summed over ``axis``, as
-    under data parallelism, a device needs only its part of the sum: XLA for TPUs makes a reduce-scatter of
-    it, which together with the gathering costs what the whole sum did.
+    under data parallelism, a device needs only its part of the sum: XLA for TPUs can make a reduce-scatter
+    of it, which together with the gathering costs what the whole sum did.
 
     Args:
       inner: the transformation, of this package or not; extra arguments reach it.
@@ -63,7 +63,8 @@ def shard_state(
     Raises:
       TypeError: ``mesh`` is no mesh, or a leaf of ``specs`` no PartitionSpec.
       ValueError: the mesh does not have an axis that is named, or ``specs`` names ``axis``; from ``init``
-        and ``update``, ``specs`` has nothing for a leaf, or does not divide it evenly.
+        and ``update``, ``specs`` has nothing for a leaf, or does not divide it evenly, or the axis does not
+        divide the blocks of a codec.
 
     Source: Rajbhandari et al. (2020), "ZeRO: Memory Optimizations Toward Training Trillion Parameter
     Models", stage 1; as sharding annotations, Xu et al. (2020), "Automatic Cross-Replica Sharding of Weight
@@ -86,27 +87,36 @@ def shard_state(
     def placed(tree, shardings):
         return jax.tree.map(place, tree, shardings)
 
-    def kept(state, tree):
+    def kept(state, tree, divided):
         """What is made without a look at the parameters' values, ``zeros_like``, has no sharding under jit;
         one step later it would have, and every step would be compiled twice.
         """
+
+        def put(x, p):
+            if p is None:
+                return x
+            if not fits(p.sharding, x.shape):
+                raise ValueError(
+                    f"The state of {inner!r} has an array of shape {x.shape} that cannot be divided as its "
+                    f"parameter is, {p.sharding.spec} of {dict(mesh.shape)}: give its codec `shards`."
+                )
+            return place(x, p.sharding)
+
         known = jax.tree.map(
-            lambda x, s: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=s), tree, divided(tree)
+            lambda x, s: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=s), tree, divided
         )
-        return map_with_params(
-            lambda x, p: place(x, p.sharding) if p is not None and fits(p.sharding, x.shape) else x,
-            state,
-            known,
-        )
+        return map_with_params(put, state, known)
 
     def init(params):
-        params = placed(params, divided(params))
-        return kept(inner.init(params), params)
+        where = divided(params)
+        params = placed(params, where)
+        return kept(inner.init(params), params, where)
 
     def update(updates, state, params=None, **extra_args):
-        updates, params = (placed(tree, divided(tree)) for tree in (updates, params))
+        where = divided(updates)
+        updates, params = placed(updates, where), placed(params, divided(params))
         updates, state = inner.update(updates, state, params, **extra_args)
-        return placed(updates, shardings(updates)), kept(state, updates)
+        return placed(updates, shardings(updates)), kept(state, updates, where)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -728,14 +728,21 @@ def test_other_betas_are_refused_by_name(tmp_path):
         checkpoints.restore(params)
 
 
-def test_an_error_that_passes_costs_no_checkpoint(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(24, "Too many open files"),
+        ValueError("UNAVAILABLE: Error opening a file [source locations='...'; os_error_code='24']"),
+    ],
+)
+def test_an_error_that_passes_costs_no_checkpoint(tmp_path, monkeypatch, error):
     params, tx = {"w": jnp.ones(3)}, rx.adam(0.1)
     with Checkpoints(tmp_path, tx) as checkpoints:
         for step in (1, 2):
             checkpoints.save(step, params, tx.init(params))
 
         def fail(*_, **__):
-            raise OSError(24, "Too many open files")
+            raise error
 
         with monkeypatch.context() as patch:
             patch.setattr("orbax.checkpoint.Checkpointer.restore", fail)

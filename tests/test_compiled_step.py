@@ -13,7 +13,7 @@ from benchmarks._peers import CATALOGUE
 LEAF = jax.ShapeDtypeStruct((64, 64), jnp.float32)
 # XLA's CPU compiler keeps an array of a leaf where a quotient or root is used twice, as it computes it once,
 # or where it writes a momentum in place before it has read the old one. Those for TPUs and GPUs do not.
-ONE_EACH = {"adabelief", "adadelta", "adam_2k", "rmsprop_nesterov"}
+KEEPS_AN_ARRAY = {"adabelief", "adadelta", "adam_2k", "rmsprop_nesterov"}
 
 
 def temporary_bytes(tx):
@@ -25,7 +25,7 @@ def temporary_bytes(tx):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_step_has_no_temporary_array_of_the_size_of_a_leaf(name):
-    allowed = 2 * (name in ONE_EACH)
+    allowed = 2 * (name in KEEPS_AN_ARRAY)
     assert temporary_bytes(CATALOGUE[name].ours()) < (allowed + 0.25) * 4 * LEAF.size
 
 

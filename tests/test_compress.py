@@ -545,6 +545,15 @@ def test_blocks_that_would_straddle_devices_are_refused():
     ):
         rx.compress_state(rx.first_moment(0.9), CODECS["int8"], min_size=0).init(params)
     rx.compress_state(rx.first_moment(0.9), codecs.int8_blockwise(shards=2), min_size=0).init(params)
+    explicit = {"w": placed(AxisType.Explicit, (8, 192), None, "y")}
+    with pytest.raises(ValueError, match=r"^Leaf 'mu/w' of the state .*`shards`"):
+        jax.jit(rx.compress_state(rx.first_moment(0.9), CODECS["int8"], min_size=0).init)(explicit)
+    mesh = placed(AxisType.Auto, (8,)).sharding.mesh
+    divided = rx.sharding.shard_state(
+        rx.compress_state(rx.first_moment(0.9), CODECS["int8"], min_size=0), mesh, "x"
+    )
+    with pytest.raises(ValueError, match=r"cannot be divided as its parameter is.*`shards`"):
+        jax.jit(divided.init)({"w": jnp.ones(128)})
 
 
 @pytest.mark.parametrize("value", [None, 1, "yes", {"a": True}])

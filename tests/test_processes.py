@@ -209,6 +209,7 @@ def refused(text, monkeypatch, tmp_path, capsys):
             {"width": 36},
             "--width: must be a multiple of the number of devices on the mesh's axis fsdp, 8; got 36",
         ),
+        ({"length": 10**6}, "for the text has no more; got 1000000"),
         ({"heads": 3}, "--width: must be a multiple of the number of heads, 3; got 32"),
         ({"process_id": 1}, "--process-id: must be in [0, --num-processes), which is 1; got 1"),
         ({"coordinator": "host"}, "argument --coordinator: must be HOST:PORT; got 'host'"),
@@ -233,6 +234,7 @@ def test_a_port_that_is_taken_is_one_clear_line(refused):
         ({"width": 64}, "params"),
         ({"optimizer": "adam"}, "was written by"),
         ({"seed": 2}, "the checkpoints are of another run: --seed is 1, here 2"),
+        ({"schedule": "cosine", "steps": 7}, "--steps is 200, here 7"),
     ],
 )
 def test_the_checkpoints_of_another_run_are_refused(options, message, alone, refused):

@@ -14,8 +14,8 @@ README = pathlib.Path(__file__).parent.parent / "README.md"
 
 def importable(block):
     """What a block brings in beyond the package's own needs is there."""
-    # The block on checkpoints goes on from that on PyTorch.
-    needs = {"import torch": ["torch"], "import checkpoint": ["torch", "orbax"]}
+    # The first block on checkpoints goes on from that on PyTorch.
+    needs = {"import torch": ["torch"], "torch_radam": ["torch"], "import checkpoint": ["orbax"]}
     packages = [package for text, names in needs.items() if text in block for package in names]
     return all(map(importlib.util.find_spec, packages))
 

@@ -31,6 +31,7 @@ LAYOUTS = {
     "both": ((8, 38), "float32", P("fsdp", "tensor")),
     "swapped": ((8, 38), "float32", P("tensor", "fsdp")),
     "all": ((8, 3), "complex64", P(("data", "fsdp", "tensor"))),
+    "eighths": ((8, 19), "float32", P(("data", "fsdp", "tensor"))),
 }
 
 
@@ -116,7 +117,7 @@ def run_every_recipe(leaves, axis_type, **axes):
 
 def test_every_recipe_has_the_same_bits_on_any_number_of_devices():
     """Of real numbers. Sums of two products, |g|^2, XLA for CPUs rounds once or twice as it vectorizes."""
-    some = {"both", "rows"}
+    some = {"both", "eighths", "rows"}
 
     def of_some(history):
         leaves = jax.tree_util.tree_leaves_with_path(history)
