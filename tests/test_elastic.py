@@ -104,7 +104,7 @@ TRANSFORMATIONS = {
     "MultiSteps": lambda: optax.MultiSteps(rx.yogi(0.1), every_k_schedule=3),
     "inject_hyperparams": lambda: optax.inject_hyperparams(rx.adam)(lambda _: 0.1),
     "compress_state": lambda: rx.compress_state(
-        rx.radam(0.1), rx.codecs.int8_blockwise(block_size=8), min_size=0
+        rx.radam(0.1), rx.codecs.int8_blockwise(block_size=8, shards=8), min_size=0
     ),
     "optax.adafactor": lambda: optax.adafactor(0.1, min_dim_size_to_factor=2),
 }
