@@ -1,5 +1,6 @@
 """Strict everywhere: dtype promotion, rank promotion; warnings are errors (pyproject.toml)."""
 
+import gc
 import os
 
 # Several devices, for the tests of sharding, and less of LLVM, since most of the time is compilation;
@@ -12,6 +13,7 @@ import hypothesis
 import jax
 import pytest
 
+gc.set_threshold(100_000, 50, 1000)  # Each collection goes over all programs that were traced so far.
 jax.devices()
 os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].removesuffix(LESS_LLVM)
 

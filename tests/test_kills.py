@@ -20,7 +20,7 @@ for package in ("flax", "orbax.checkpoint", "rich", "sklearn"):
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-STEPS = 160  # More than the killed runs get to.
+STEPS = 200  # More than the killed runs get to.
 PATIENCE = 100  # Seconds for a run to start and save.
 
 
@@ -133,7 +133,7 @@ def test_no_kill_tears_a_checkpoint_and_every_resume_is_bitwise_right(tmp_path, 
     assert out.splitlines()[-1] == f"Digest {right[STEPS]}"
 
     rng = np.random.default_rng(0)
-    moments = ["start"] * 2 + ["run"] * 9 + ["save"] * 9
+    moments = ["start"] * 3 + ["run"] * 11 + ["save"] * 11
     newest, within_a_save, resumptions = 0, 0, 0
     for moment in rng.permutation(moments):
         with start(killed, STEPS, *options) as process:
