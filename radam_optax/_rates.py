@@ -30,7 +30,9 @@ def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTr
         if isinstance(eps, float) and eps > 0:
             return map_leaves(_inverse_root, (updates,), (), (eps_root, eps)), state
         if isinstance(eps, float):  # One instruction instead of a root and a division.
-            return map_leaves(_inverse_of_root, (updates,), (), (eps_root,)), state
+            never_0 = isinstance(eps_root, float) and eps_root > 1e-30
+            kernel = _inverse_of_positive_root if never_0 else _inverse_of_root
+            return map_leaves(kernel, (updates,), (), (eps_root,)), state
         rate_at_0 = jnp.where(eps == 0, 0, 1 / _or_1(eps))
         return map_leaves(_inverse_root_or, (updates,), (), (eps_root, eps, rate_at_0)), state
 
@@ -48,6 +50,10 @@ def _inverse_root_jvp(primals, tangents):
     v, eps_root, eps = primals
     with jax.numpy_dtype_promotion("standard"):
         return jax.jvp(_inverse_root_or, (v, eps_root, eps, 1 / eps), (*tangents, -tangents[2] / eps / eps))
+
+
+def _inverse_of_positive_root(v, eps_root):
+    return jax.lax.rsqrt(v + eps_root)
 
 
 def _inverse_of_root(v, eps_root):
