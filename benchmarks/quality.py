@@ -157,7 +157,7 @@ def main(arguments: Sequence[str]) -> None:
     options = bench.options
     chunk = 2 if options.quick else -(-options.steps // POINTS)
     steps = chunk * POINTS
-    seeds, hidden = (1, 16) if options.quick else (options.seeds, options.hidden)
+    seeds, hidden = (1, 32) if options.quick else (options.seeds, options.hidden)
     corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 1000)
     names = [name for name in CODECS if name == REFERENCE or name in (options.codecs or CODECS)]
     excess, table = {}, []
