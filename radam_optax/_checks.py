@@ -80,11 +80,11 @@ def size(low: int, high: int | None = None) -> Rule:
     def rule(name: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise TypeError(f"`{name}` must be a whole number; got {value!r}.")
-        number = int(value)
-        if number < low or (high is not None and number > high):
-            rule = f"at least {low}" if high is None else f"in [{low}, {high}]"
-            raise ValueError(f"`{name}` must be {rule}; got {value}.")
-        return number
+        whole = int(value)
+        if whole < low or (high is not None and whole > high):
+            allowed = f"at least {low}" if high is None else f"in [{low}, {high}]"
+            raise ValueError(f"`{name}` must be {allowed}; got {value}.")
+        return whole
 
     return rule
 

@@ -30,7 +30,7 @@ def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTr
         if isinstance(eps, float) and eps > 0:
             return map_leaves(_inverse_root, (updates,), (), (eps_root, eps)), state
         if isinstance(eps, float):  # One instruction instead of a root and a division.
-            never_0 = isinstance(eps_root, float) and eps_root > 1e-30
+            never_0 = isinstance(eps_root, float) and eps_root > 1e-30  # Nor is it 0 in float32.
             kernel = _inverse_of_positive_root if never_0 else _inverse_of_root
             return map_leaves(kernel, (updates,), (), (eps_root,)), state
         rate_at_0 = jnp.where(eps == 0, 0, 1 / _or_1(eps))

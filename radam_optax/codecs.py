@@ -262,8 +262,8 @@ class _Float8:
 
 def _int8(x: jax.Array) -> jax.Array:
     """int32 within int8, as int8. TPU's compiler fuses conversions of floats with what comes before."""
-    mantissa_of = 12582912.0  # 1.5 * 2^23.
-    return (_float(x + 0x4B400000) - mantissa_of).astype(jnp.int8)
+    base = 12582912.0  # 1.5 * 2^23, of whose bits, 0x4B400000, the last ones count in ones.
+    return (_float(x + 0x4B400000) - base).astype(jnp.int8)
 
 
 def _bits(x: jax.Array, dtype: jnp.dtype) -> jax.Array:

@@ -81,13 +81,13 @@ def shard_state(
     def shardings(tree):
         return jax.tree_util.tree_map_with_path(lambda *leaf: _sharding(mesh, by_path, *leaf), tree)
 
-    def divided(tree):
-        return jax.tree.map(lambda leaf, sharding: _divided(leaf, sharding, axis), tree, shardings(tree))
+    def divided(tree, usual):
+        return jax.tree.map(lambda leaf, sharding: _divided(leaf, sharding, axis), tree, usual)
 
     def placed(tree, shardings):
         return jax.tree.map(place, tree, shardings)
 
-    def kept(state, tree, divided):
+    def kept(state, tree, where):
         """What is made without a look at the parameters' values, ``zeros_like``, has no sharding under jit;
         one step later it would have, and every step would be compiled twice.
         """
@@ -103,20 +103,21 @@ def shard_state(
             return place(x, p.sharding)
 
         known = jax.tree.map(
-            lambda x, s: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=s), tree, divided
+            lambda x, s: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype, sharding=s), tree, where
         )
         return map_with_params(put, state, known)
 
     def init(params):
-        where = divided(params)
+        where = divided(params, shardings(params))
         params = placed(params, where)
         return kept(inner.init(params), params, where)
 
     def update(updates, state, params=None, **extra_args):
-        where = divided(updates)
-        updates, params = placed(updates, where), placed(params, divided(params))
+        usual = shardings(updates)
+        where = divided(updates, usual)
+        updates, params = placed(updates, where), placed(params, divided(params, shardings(params)))
         updates, state = inner.update(updates, state, params, **extra_args)
-        return placed(updates, shardings(updates)), kept(state, updates, where)
+        return placed(updates, usual), kept(state, updates, where)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
