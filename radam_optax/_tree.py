@@ -52,7 +52,8 @@ def map_leaves(
     leaves, treedef = jax.tree.flatten(updates, is_leaf=_is_none)
     columns = [leaves, *(_flatten_like(updates, treedef, t) for t in (*inputs[1:], *states))]
     run = _compiled(kernel, len(inputs), keep_dtype)
-    scalars = tuple(map(jnp.asarray, scalars))  # Once: a number would be a constant of each call.
+    # Once, by a copy, which costs nothing: a number would be a constant of each call.
+    scalars = tuple(jnp.copy(jnp.asarray(s)) for s in scalars)
     rows = []
     for index, row in enumerate(zip(*columns, strict=True)):
         if row[0] is None:
