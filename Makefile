@@ -31,6 +31,7 @@ benchmarks: .venv/test
 	$(BIN)/python -m benchmarks compile
 	$(BIN)/python -m benchmarks end_to_end
 	$(BIN)/python -m benchmarks step --multi-output-fusion
+	$(BIN)/python -m benchmarks quality
 	$(BIN)/python -m benchmarks report
 
 $(BIN)/python:

@@ -10,8 +10,15 @@ import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from benchmarks._jax_step import compiled_step
+from benchmarks._peers import CODECS
+from radam_optax.codecs import Codec
 
 Leaves = Mapping[str, tuple[tuple[int, ...], tuple[str | None, ...]]]
+
+
+def codec(name: str) -> Codec:
+    """Of a name, for axes that are divided over up to 32 chips."""
+    return CODECS[name](**({"shards": 32} if name == "int8_blockwise" else {}))
 
 
 class Compiled(NamedTuple):

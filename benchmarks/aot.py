@@ -23,10 +23,10 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks import _hlo
-from benchmarks._aot import chip_bytes, compiled, laid_out
+from benchmarks._aot import chip_bytes, codec, compiled, laid_out
 from benchmarks._bench import Benchmark, add_names
 from benchmarks._figure import panels
-from benchmarks._peers import CATALOGUE, RATE
+from benchmarks._peers import CATALOGUE, CODECS, RATE
 from benchmarks._targets import EXTRAS, TARGETS, devices, installed, prepare
 from benchmarks._timing import Spread
 
@@ -39,15 +39,8 @@ LEAVES = {
     "bias": ((16384,), ("columns",)),
     "norm": ((4096,), ()),
 }
-CODECS = {
-    "bfloat16": rx.codecs.bfloat16_stochastic(),
-    "bfloat16+int8": rx.codecs.bfloat16_compensated(),
-    "int8": rx.codecs.int8_blockwise(shards=32),
-    "float8": rx.codecs.float8_stochastic(),
-}
 RECIPES = {name: peers.ours for name, peers in CATALOGUE.items()} | {
-    f"radam in {name}": lambda codec=codec: rx.compress_state(rx.radam(RATE), codec)
-    for name, codec in CODECS.items()
+    f"radam in {name}": lambda name=name: rx.compress_state(rx.radam(RATE), codec(name)) for name in CODECS
 }
 SCALARS = 1e-4  # What a step's scalars may add to its bytes.
 QUICK = {"targets": ["v5e:2x2", "h200"], "optimizers": ["sgd", "radam", "radam_amsgrad"]}

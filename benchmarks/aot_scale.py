@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks import _hlo
-from benchmarks._aot import chip_bytes, compiled, laid_out
+from benchmarks._aot import chip_bytes, codec, compiled, laid_out
 from benchmarks._bench import Benchmark, add_names
 from benchmarks._figure import panels
 from benchmarks._llama import LLAMA_2
@@ -39,29 +39,25 @@ class Chip(NamedTuple):
 
 # https://cloud.google.com/tpu/docs/v5e, .../v5p and .../v6e.
 CHIPS = {"v5e": Chip(16, 819), "v5p": Chip(95, 2765), "v6e": Chip(32, 1640)}
-CODECS = {
-    "float32": None,
-    "bfloat16": rx.codecs.bfloat16_stochastic(),
-    "float8": rx.codecs.float8_stochastic(),
-    "int8": rx.codecs.int8_blockwise(shards=32),
-}
+FLOAT32 = "float32"
+STATES = (FLOAT32, "bfloat16_stochastic", "float8_stochastic", "int8_blockwise")
 SLICES = ("v5e:16x16", "v5p:8x8x8", "v6e:16x16")
 HEADER = (
     *("model, state", "parameters GB", "gradients GB", "state GB", "temporaries GB"),
     *("at most GB", "fits", "moved GB", "least ms", "collectives"),
 )
-QUICK = {"targets": ["v5e:16x16"], "models": ["7B"], "states": ["float32"]}
+QUICK = {"targets": ["v5e:16x16"], "models": ["7B"], "states": [FLOAT32]}
 
 
 def main(arguments: Sequence[str]) -> None:
     def add_options(parser: argparse.ArgumentParser) -> None:
         add_names(parser, "targets", TPUS, SLICES)
         add_names(parser, "models", list(LLAMA_2))
-        add_names(parser, "states", list(CODECS))
+        add_names(parser, "states", STATES)
 
     prepare()
     bench = Benchmark("aot_scale", __doc__, arguments, add_options)
-    chosen = {"targets": SLICES, "models": LLAMA_2, "states": CODECS} | (QUICK if bench.options.quick else {})
+    chosen = {"targets": SLICES, "models": LLAMA_2, "states": STATES} | (QUICK if bench.options.quick else {})
     chosen |= {name: given for name in chosen if (given := getattr(bench.options, name))}
     if missing := [target for target in chosen["targets"] if not installed(target)]:
         extra = EXTRAS[missing[0]]
@@ -87,9 +83,9 @@ def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[
 
     A program that the compiler refuses for want of memory has None in the place of what it would do.
     """
-    chip, codec = CHIPS[target.partition(":")[0]], CODECS[state]
+    chip = CHIPS[target.partition(":")[0]]
     tx = rx.radamw(RATE, weight_decay=DECAY)
-    tx = tx if codec is None else rx.compress_state(tx, codec)
+    tx = tx if state == FLOAT32 else rx.compress_state(tx, codec(state))
     params = laid_out(LLAMA_2[model].leaves(), chips)
     row = {
         "target": target,

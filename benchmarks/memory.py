@@ -7,7 +7,7 @@ parameters, state, and the compiler's temporary buffers.
 
 import argparse
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +19,7 @@ import radam_optax as rx
 from benchmarks._bench import Benchmark, add_names, grid
 from benchmarks._figure import panels
 from benchmarks._jax_step import compiled_step, nbytes
-from benchmarks._peers import CATALOGUE, OPTAX, OURS, Recipe
+from benchmarks._peers import CATALOGUE, CODECS, OPTAX, OURS, Recipe
 from benchmarks._timing import Spread
 
 BFLOAT16 = jnp.bfloat16
@@ -27,13 +27,6 @@ DTYPES: Mapping[str, Mapping[str, Any]] = {
     "float32": {},
     "mu bf16": {"mu_dtype": BFLOAT16},
     "mu, nu bf16": {"mu_dtype": BFLOAT16, "nu_dtype": BFLOAT16},
-}
-CODECS: Mapping[str, Callable[[], rx.codecs.Codec]] = {
-    "bf16 stochastic": rx.codecs.bfloat16_stochastic,
-    "bf16 nearest": rx.codecs.bfloat16_nearest,
-    "bf16 + int8": rx.codecs.bfloat16_compensated,
-    "int8 blocks": rx.codecs.int8_blockwise,
-    "float8 stochastic": rx.codecs.float8_stochastic,
 }
 FORMATS = (*DTYPES, *CODECS)
 

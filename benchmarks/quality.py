@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks._bench import Benchmark, add_names
+from benchmarks._peers import CODECS
 from examples._language import language_task
 from examples._sequences import padded, translation
 from examples._support import positive_int, task
 from examples._text import Corpus, standard_library
 from examples._training import Task, train
 from examples._transformer import END, Transformer
-from radam_optax import codecs
 
 B2 = 0.999
 RATE = 0.003  # At the first step; it falls to zero, so that runs end with little noise of their own.
@@ -30,14 +30,6 @@ LINE = 20  # Words that a step reads at a time.
 HELD_OUT = 1024  # Lines.
 OPTIMIZERS = {"radam": rx.radam, "adam": rx.adam}
 REFERENCE = "float32"
-CODECS = {
-    REFERENCE: None,
-    "bfloat16_compensated": codecs.bfloat16_compensated(),
-    "bfloat16_stochastic": codecs.bfloat16_stochastic(),
-    "int8_blockwise": codecs.int8_blockwise(),
-    "float8_stochastic": codecs.float8_stochastic(),
-    "bfloat16_nearest": codecs.bfloat16_nearest(),
-}
 BARS = {  # Percent.
     "bfloat16_compensated": 0.5,
     "bfloat16_stochastic": 0.5,
@@ -90,12 +82,12 @@ def transformer(corpus: Corpus, hidden: int, batch: int) -> Task:
 MODELS = {"lstm": lstm, "transformer": transformer}
 
 
-def recipe(name: str, codec: Any, steps: int) -> Callable[[Any], optax.GradientTransformation]:
+def recipe(name: str, codec: str, steps: int) -> Callable[[Any], optax.GradientTransformation]:
     """Gradients of a global norm of 5 at most, and a learning rate that falls to zero."""
 
     def of(rate):
         optimizer = OPTIMIZERS[name](optax.linear_schedule(rate, 0.0, steps), b2=B2)
-        compressed = optimizer if codec is None else rx.compress_state(optimizer, codec)
+        compressed = optimizer if codec == REFERENCE else rx.compress_state(optimizer, CODECS[codec]())
         return optax.chain(optax.clip_by_global_norm(5.0), compressed)
 
     return of
@@ -159,7 +151,7 @@ def main(arguments: Sequence[str]) -> None:
     steps = chunk * POINTS
     seeds, hidden = (1, 32) if options.quick else (options.seeds, options.hidden)
     corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 1000)
-    names = [name for name in CODECS if name == REFERENCE or name in (options.codecs or CODECS)]
+    names = [REFERENCE, *(name for name in CODECS if name in (options.codecs or CODECS))]
     excess, table = {}, []
     for model, optimizer in itertools.product(options.models or MODELS, options.optimizers or OPTIMIZERS):
         title = f"{model}, {optimizer}"
@@ -168,7 +160,7 @@ def main(arguments: Sequence[str]) -> None:
         params = jax.eval_shape(lambda problem=problem: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
         reference = None
         for name in names:
-            loop, of = _Loop(bench.console), recipe(optimizer, CODECS[name], steps)
+            loop, of = _Loop(bench.console), recipe(optimizer, name, steps)
             curves = train(
                 loop, f"{title}, {name}", problem, of, [RATE],
                 seeds=seeds, steps=steps, chunk=chunk,

@@ -2,7 +2,7 @@
 
 Takes ``out/benchmarks/*.json`` over into one file per machine and date in ``benchmarks/results``, without
 the single measurements, and writes the part of the README between its two markers anew: for each machine
-and benchmark the latest result.
+and command the latest result.
 """
 
 import argparse
@@ -50,11 +50,11 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def keep(result: Result, results: Path) -> Path:
-    """Adds a result to the file of its machine and date."""
+    """Adds a result to the file of its machine and date, in the place of one of the same command."""
     machine = re.sub(r"[^a-z0-9]+", "-", str(Machine(**result["machine"])).lower()).strip("-")
     path = results / f"{result['date']}-{machine}.json"
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    kept[result["benchmark"]] = {key: value for key, value in result.items() if key != "rows"}
+    kept[_command(result)] = {key: value for key, value in result.items() if key != "rows"}
     results.mkdir(exist_ok=True)
     with atomic(path) as partial:
         partial.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
@@ -62,17 +62,23 @@ def keep(result: Result, results: Path) -> Path:
 
 
 def render(results: Path) -> str:
-    """Markdown of the latest result of each machine and benchmark."""
+    """Markdown of the latest result of each machine and command."""
     latest: dict[str, dict[str, Result]] = {}
     for path in sorted(results.glob("*.json")):  # Names begin with the date.
-        for name, result in json.loads(path.read_text("utf-8")).items():
-            latest.setdefault(str(Machine(**result["machine"])), {})[name] = result
+        for command, result in json.loads(path.read_text("utf-8")).items():
+            latest.setdefault(str(Machine(**result["machine"])), {})[command] = result
     blocks = []
-    for machine, by_name in sorted(latest.items()):
+    for machine, by_command in sorted(latest.items()):
         blocks.append(f"## {machine}\n")
-        names = sorted(by_name, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
-        blocks += [block for name in names for block in _section(by_name[name])]
+        for _, result in sorted(by_command.items(), key=_place):
+            blocks += _section(result)
     return "\n".join(blocks)
+
+
+def _place(item: tuple[str, Result]) -> tuple[int, str]:
+    command, result = item
+    name = result["benchmark"]
+    return ORDER.index(name) if name in ORDER else len(ORDER), command
 
 
 def _section(result: Result) -> Iterator[str]:

@@ -36,7 +36,9 @@ def tiny(monkeypatch):
     return sum(int(np.prod(shape)) for shape, _ in model.leaves().values())
 
 
-@pytest.mark.parametrize(("state", "nbytes"), [("float32", 8), ("bfloat16", 4), ("float8", 2)])
+@pytest.mark.parametrize(
+    ("state", "nbytes"), [("float32", 8), ("bfloat16_stochastic", 4), ("float8_stochastic", 2)]
+)
 def test_what_a_chip_holds_and_does_is_counted(tiny, state, nbytes):
     """On eight devices of the processor; the norms are divided over the rows alone."""
     row = aot_scale.measured("7B", state, "v5e:2x4", jax.devices())

@@ -156,8 +156,9 @@ def test_memory(tmp_path):
     state = {(row["competitor"], row["format"]): row["state_per_parameter"] for row in rows}
     assert state.pop(("optax", "float32")) == pytest.approx(8, abs=1e-3)
     expected = {
-        "float32": 8, "mu bf16": 6, "mu, nu bf16": 4, "bf16 stochastic": 4, "bf16 nearest": 4,
-        "bf16 + int8": 6, "int8 blocks": 2 * (1 + 2 / 64), "float8 stochastic": 2,
+        "float32": 8, "mu bf16": 6, "mu, nu bf16": 4, "bfloat16_stochastic": 4,
+        "bfloat16_nearest": 4, "bfloat16_compensated": 6, "int8_blockwise": 2 * (1 + 2 / 64),
+        "float8_stochastic": 2,
     }  # fmt: skip
     assert state == pytest.approx({("radam_optax", name): size for name, size in expected.items()}, abs=1e-3)
     for row in rows:
@@ -192,17 +193,18 @@ def test_report_keeps_results_and_is_the_same_twice(tmp_path):
         "rows": [{"rounds": [1.5]}],
     }
     later = result | {"date": "2001-02-04", "notes": ["A later note."]}
+    other = later | {"options": {"quick": False, "rounds": 3}, "notes": ["Of another command."]}
     quick = result | {"benchmark": "memory", "options": {"quick": True}}
     readme.write_text(f"By hand.\n{report.BEGIN}\nOld.\n{report.END}\nBy hand, too.\n", "utf-8")
     arguments = ("report", "--out", str(out), "--results", str(results), "--readme", str(readme))
     texts = []
-    for written in (result, later, later):
+    for written in (result, later, later, other):
         (out / "step.json").write_text(json.dumps(written), "utf-8")
         (out / "memory.json").write_text(json.dumps(quick), "utf-8")
         code, _, err = run(*arguments)
         assert (code, err) == (0, "")
         texts.append(readme.read_text("utf-8"))
-    first, second, third = texts
+    first, second, third, fourth = texts
     assert second == third
     assert first.startswith(f"By hand.\n{report.BEGIN}\n")
     assert first.endswith(f"{report.END}\nBy hand, too.\n")
@@ -212,11 +214,14 @@ def test_report_keeps_results_and_is_the_same_twice(tmp_path):
     assert "| name | s |\n| --- | --: |\n| adam\\|w | 1.5 |\n" in first
     assert "2001-02-03" in first
     assert "- A note." in first
+    assert "- A later note." in fourth
+    assert "- Of another command." in fourth
     assert "2001-02-03" not in second  # The latest is shown,
     files = {file.name for file in results.iterdir()}  # all are kept.
     assert files == {"2001-02-03-a-cpu-3-cores.json", "2001-02-04-a-cpu-3-cores.json"}
     kept = json.loads((results / "2001-02-03-a-cpu-3-cores.json").read_text("utf-8"))
-    assert kept == {"step": {key: value for key, value in result.items() if key != "rows"}}
+    command = "python -m benchmarks step --rounds 7 --shapes a,b --multi-output-fusion"
+    assert kept == {command: {key: value for key, value in result.items() if key != "rows"}}
 
     readme.write_text("No markers.", "utf-8")
     code, _, err = run(*arguments)
