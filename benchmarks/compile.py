@@ -87,6 +87,7 @@ def main(arguments: Sequence[str]) -> None:
     def add_options(parser: argparse.ArgumentParser) -> None:
         add_names(parser, "optimizers", there, OPTIMIZERS)
         add_names(parser, "leaves", list(LEAVES), list(LEAVES))
+        add_names(parser, "kinds", KINDS, KINDS)
         parser.add_argument("--rounds", type=positive_int, metavar="N", help="default: 5, with --quick 2")
 
     bench = Benchmark("compile", __doc__, arguments, add_options)
@@ -96,13 +97,14 @@ def main(arguments: Sequence[str]) -> None:
     optimizers = options.optimizers or (["radam"] if options.quick else OPTIMIZERS)
     leaves = options.leaves or (["1", "10"] if options.quick else list(LEAVES))
     rounds = options.rounds or (2 if options.quick else 5)
+    kinds = options.kinds or KINDS
     for label in leaves:
-        for kind in KINDS:
+        for kind in kinds:
             for optimizer in optimizers:
                 bench.rows += _rows(optimizer, LEAVES[label], kind, rounds)
                 bench.save()
                 _show(bench, bench.rows[-len(PACKAGES) :])
-    _tables(bench, optimizers, leaves)
+    _tables(bench, optimizers, [f"{label} {kind}" for label in leaves for kind in kinds])
     bench.finish(_figure(bench.rows))
 
 
@@ -156,8 +158,7 @@ def _show(bench: Benchmark, rows: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def _tables(bench: Benchmark, optimizers: Sequence[str], leaves: Sequence[str]) -> None:
-    columns = [f"{label} {kind}" for label in leaves for kind in KINDS]
+def _tables(bench: Benchmark, optimizers: Sequence[str], columns: Sequence[str]) -> None:
     find = {
         (row["optimizer"], f"{row['leaves']} {row['kind']}", row["competitor"]): row for row in bench.rows
     }
