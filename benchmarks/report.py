@@ -36,7 +36,10 @@ def main(arguments: Sequence[str]) -> None:
     text = options.readme.read_text("utf-8") if options.readme.is_file() else ""
     if not (0 <= text.find(BEGIN) < text.find(END)):
         parser.error(f"'{options.readme}' does not have the lines {BEGIN!r} and {END!r}")
-    for path in sorted(options.out.glob("*.json")):
+    paths = sorted(options.out.glob("*.json"))
+    if not paths:
+        print(f"Nothing new in {options.out}.")
+    for path in paths:
         result = json.loads(path.read_text("utf-8"))
         if result["options"].get("quick") and not options.quick:
             print(f"{path} is that of a quick run and left out.")

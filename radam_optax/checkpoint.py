@@ -180,12 +180,12 @@ class Checkpoints:
             raise ValueError(f"The processes cannot save together: they are at steps {steps.tolist()}.")
         if np.ptp(contents):
             raise ValueError(f"{self._at(step)} cannot be saved: the processes have different trees.")
-        totals = jax.device_get([checksum_of(leaf) for leaf in leaves.values()])
+        totals = [checksum_of(leaf) for leaf in leaves.values()]
         differ = np.ptp(gathered(np.asarray(totals, np.uint32)), axis=0)
         for path, total, differs in zip(leaves, totals, differ, strict=True):
             if differs:
                 raise ValueError(f"{self._at(step)} cannot be saved: the processes have different {path}.")
-            manifest["leaves"][path]["checksum"] = int(total)
+            manifest["leaves"][path]["checksum"] = total
         return f"mark-{marks[0]}"
 
     def _opened(self, mark: str) -> ocp.CheckpointManager:
@@ -302,7 +302,7 @@ class Checkpoints:
         leaves = {
             p: _placed(arrays.pop(p, None), records[p], like) for p, like in leaves_of(template).items()
         }
-        totals = jax.device_get({path: checksum_of(leaf) for path, leaf in leaves.items()})
+        totals = {path: checksum_of(leaf) for path, leaf in leaves.items()}
 
         def checked() -> None:
             for path, total in totals.items():
