@@ -4,6 +4,7 @@ BIN := .venv/bin
 OLDEST := .venv-oldest/bin
 # The tests compare with this one; CPU is enough.
 TORCH := torch==2.13.0
+UV := $(BIN)/uv pip install --quiet
 
 demo: .venv/examples
 	$(BIN)/python -m examples quickstart
@@ -37,22 +38,25 @@ benchmarks: .venv/test
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
-.venv/examples: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[examples]'
+$(BIN)/uv: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+
+.venv/examples: pyproject.toml | $(BIN)/uv
+	$(UV) --python $(BIN)/python --editable '.[examples]'
 	touch $@
 
-.venv/test: pyproject.toml | $(BIN)/python
+.venv/test: pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet --editable '.[examples,checkpoint,parity,test]'
+	$(UV) --python $(BIN)/python --editable '.[examples,checkpoint,parity,test]'
 	touch $@ .venv/examples
 
-.venv/lint: pyproject.toml .venv/test | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[lint]'
+.venv/lint: pyproject.toml .venv/test | $(BIN)/uv
+	$(UV) --python $(BIN)/python --editable '.[lint]'
 	touch $@
 
-.venv-oldest/test: pyproject.toml .venv/lint
+.venv-oldest/test: pyproject.toml | $(BIN)/uv
 	$(PYTHON) -m venv .venv-oldest
-	$(BIN)/uv pip install --quiet --python $(OLDEST)/python --resolution lowest-direct --editable '.[checkpoint,test]'
+	$(UV) --python $(OLDEST)/python --resolution lowest-direct --editable '.[checkpoint,test]'
 	touch $@
 
 clean:
