@@ -3,12 +3,10 @@
 import gc
 import os
 
-# Several devices, for the tests of sharding, and what is quick to compile, since most of the time is
-# compilation: less of LLVM, and a loop in one kernel, as XLA compiles small loops anyway. Read when JAX
-# starts. Processes that tests start compile as users do.
-LOOP = "xla_cpu_small_while_loop_byte_threshold=1000000"
-QUICK = f" --xla_backend_optimization_level=1 --xla_backend_extra_options={LOOP}"
-os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=8{QUICK}")
+# Several devices, for the tests of sharding, and less of LLVM, since most of the time is compilation;
+# read when JAX starts. Processes that tests start compile as users do.
+LESS_LLVM = " --xla_backend_optimization_level=1"
+os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=8{LESS_LLVM}")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import hypothesis
@@ -17,7 +15,7 @@ import pytest
 
 gc.set_threshold(100_000, 50, 1000)  # Each collection goes over all programs that were traced so far.
 jax.devices()
-os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].removesuffix(QUICK)
+os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].removesuffix(LESS_LLVM)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
