@@ -19,7 +19,7 @@ def data_of(leaf: Any) -> Any:
 
 
 def checksum_of(leaf: Any) -> int:
-    """In 32 bits, once it is there: on virtual devices of a CPU, sums over devices that overlap deadlock."""
+    """In 32 bits, and waited for: on virtual devices of a CPU, overlapping sums over devices can deadlock."""
     data = data_of(leaf)
     if isinstance(data, np.ndarray | np.generic) and data.dtype.itemsize >= 8:
         data = np.asarray(data).reshape(-1).view(np.uint32)  # JAX takes 64 bits in x64 mode only.
