@@ -6,7 +6,6 @@ both are chains of links, and every optimizer of the catalogue is one such line.
 
 from radam_optax import codecs, migrate, presets, sharding
 from radam_optax._combine import freeze_until, project, scale_by_adaptive_rate
-from radam_optax._compress import compress_state, decompress_state
 from radam_optax._moments import (
     amsgrad_max,
     belief_moment,
@@ -51,3 +50,4 @@ from radam_optax._transforms import (
     scale_by_rms,
     scale_by_yogi,
 )
+from radam_optax.codecs._compress import compress_state, decompress_state

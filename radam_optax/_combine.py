@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from radam_optax._checks import expect, transformation, validated
-from radam_optax._tree import map_leaves, times
+from radam_optax._core.domains import expect, transformation, validated
+from radam_optax._core.leaves import map_leaves, times
 
 
 class ScaleByAdaptiveRateState(NamedTuple):

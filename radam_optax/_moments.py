@@ -28,8 +28,8 @@ import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
 
-from radam_optax import _decay
-from radam_optax._checks import (
+from radam_optax import _clock as _decay
+from radam_optax._core.domains import (
     Scalar,
     ScalarOrSchedule,
     Schedule,
@@ -41,7 +41,7 @@ from radam_optax._checks import (
     validated,
     value_at,
 )
-from radam_optax._tree import abs_sq, full_like, map_leaves, times
+from radam_optax._core.leaves import abs_sq, full_like, map_leaves, times
 
 
 class FirstMomentState(NamedTuple):

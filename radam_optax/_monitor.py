@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from radam_optax._core.leaves import map_leaves
 from radam_optax._rates import RectificationState
-from radam_optax._tree import map_leaves
 
 State = TypeVar("State")
 

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from radam_optax._checks import Length, Scalar, Variance, as_scalar, number, one_of, validated
+from radam_optax._core.domains import Length, Scalar, Variance, as_scalar, number, one_of, validated
 
 
 def _m_series(terms: int) -> tuple[float, ...]:

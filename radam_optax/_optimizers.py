@@ -16,8 +16,9 @@ import optax
 from jax.typing import DTypeLike
 from optax import chain
 
-from radam_optax._checks import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
 from radam_optax._combine import freeze_until, scale_by_adaptive_rate
+from radam_optax._core.domains import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
+from radam_optax._core.leaves import map_leaves, times
 from radam_optax._moments import debias, first_moment, second_moment
 from radam_optax._monitor import state_of
 from radam_optax._rates import inverse_root
@@ -31,7 +32,6 @@ from radam_optax._transforms import (
     scale_by_rms,
     scale_by_yogi,
 )
-from radam_optax._tree import map_leaves, times
 from radam_optax._updates import (
     add_decayed_weights,
     scale_by_learning_rate,

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _numerics
-from radam_optax._checks import Length, Scalar, Variance, expect, number, validated, warn
-from radam_optax._tree import map_leaves, times
+from radam_optax._core.domains import Length, Scalar, Variance, expect, number, validated, warn
+from radam_optax._core.leaves import map_leaves, times
 
 
 @validated()

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from radam_optax._checks import Scalar, Schedule, number, validated
+from radam_optax._core.domains import Scalar, Schedule, number, validated
 
 
 @validated(b2=number("[0, 1)"))

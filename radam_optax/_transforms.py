@@ -11,8 +11,8 @@ import optax
 from jax.typing import DTypeLike
 from optax import chain
 
-from radam_optax._checks import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
 from radam_optax._combine import scale_by_adaptive_rate
+from radam_optax._core.domains import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
 from radam_optax._moments import (
     amsgrad_max,
     belief_moment,

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
 
-from radam_optax._checks import Scalar, ScalarOrSchedule, expect, number, scheduled, validated
-from radam_optax._tree import abs_sq, check_params, full_like, map_leaves, times
+from radam_optax._core.domains import Scalar, ScalarOrSchedule, expect, number, scheduled, validated
+from radam_optax._core.leaves import abs_sq, check_params, full_like, map_leaves, times
 
 
 @validated(decay=number("[0, 1]"))

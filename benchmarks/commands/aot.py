@@ -1,0 +1,139 @@
+"""What TPU and GPU compilers make of every optimizer's step, for chips that need not be here.
+
+The donated step is compiled for TPU slices of 4 to 512 chips and for single GPUs, with parameters and state
+divided over the chips. Counted in the compiled program of one chip, per step:
+
+- kernels that touch an array of a leaf's size, per leaf; the scalars' are counted beside them;
+- bytes read from and written to the chip's main memory, per parameter that it holds, beside the least
+  possible: gradients read, parameters and state read and written;
+- temporary buffers; collective operations, of ``init`` too.
+
+The bars: one kernel per leaf, the least bytes (28.0 for RAdam, 36.0 with AMSGrad, 20.0 with bfloat16
+moments), temporaries smaller than any matrix, no collectives.
+"""
+
+import argparse
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import optax
+from matplotlib.figure import Figure
+
+import radam_optax as rx
+from benchmarks.frame.benchmark import Benchmark, add_names
+from benchmarks.frame.figure import panels
+from benchmarks.hardware import hlo as _hlo
+from benchmarks.hardware.compiled import chip_bytes, codec, compiled, laid_out
+from benchmarks.hardware.targets import EXTRAS, TARGETS, devices, installed, prepare
+from benchmarks.subjects.peers import CATALOGUE, CODECS, RATE
+from benchmarks.timing.rounds import Spread
+
+# Matrices and vectors of a large network, and the axes of the chips that theirs are divided over.
+LEAVES = {
+    "embedding": ((32768, 4096), ("rows", "columns")),
+    "up": ((4096, 16384), ("rows", "columns")),
+    "down": ((16384, 4096), ("columns", "rows")),
+    "out": ((4096, 4096), (None, "columns")),
+    "bias": ((16384,), ("columns",)),
+    "norm": ((4096,), ()),
+}
+RECIPES = {name: peers.ours for name, peers in CATALOGUE.items()} | {
+    f"radam in {name}": lambda name=name: rx.compress_state(rx.radam(RATE), codec(name)) for name in CODECS
+}
+SCALARS = 1e-4  # What a step's scalars may add to its bytes.
+QUICK = {"targets": ["v5e:2x2", "h200"], "optimizers": ["sgd", "radam", "radam_amsgrad"]}
+
+
+def main(arguments: Sequence[str]) -> None:
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        add_names(parser, "optimizers", list(RECIPES))
+        add_names(parser, "targets", list(TARGETS))
+
+    prepare()
+    bench = Benchmark("aot", __doc__, arguments, add_options)
+    options = bench.options
+    optimizers = options.optimizers or (QUICK["optimizers"] if options.quick else list(RECIPES))
+    targets = options.targets or (QUICK["targets"] if options.quick else list(TARGETS))
+    missing = [target for target in targets if not installed(target)]
+    extras = ",".join(dict.fromkeys(EXTRAS[target] for target in missing))
+    if missing and (options.targets or missing == targets):
+        raise SystemExit(f"no compiler for {', '.join(missing)}: pip install 'radam-optax[{extras}]'")
+    if missing:
+        bench.note(f"Left out, for want of radam-optax[{extras}]: {', '.join(missing)}.")
+    for target in targets:
+        if target not in missing:
+            _measure(bench, target, optimizers)
+            bench.save()
+    bars = [(row["target"], row["optimizer"], row["missed"]) for row in bench.rows if row["missed"]]
+    bench.note(f"Bars met by {len(bench.rows) - len(bars)} of {len(bench.rows)} compiled steps.")
+    for target, optimizer, missed in bars:
+        bench.note(f"Missed by {optimizer} on {target}: {', '.join(missed)}.")
+    bench.finish(_figure(bench.rows))
+
+
+def _measure(bench: Benchmark, target: str, optimizers: Sequence[str]) -> None:
+    params = laid_out(LEAVES, devices(target))
+    rows = []
+    for optimizer in optimizers:
+        rows.append({"target": target, "optimizer": optimizer} | measured(RECIPES[optimizer](), params))
+    bench.rows += rows
+    bench.table(
+        f"{target}, {rows[0]['chips']} chip{'s' * (rows[0]['chips'] > 1)}",
+        ("optimizer", "kernels/leaf", "others", "B/param", "least", "temporary B", "collectives", "bars"),
+        [_line(row) for row in rows],
+    )
+
+
+def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeStruct]) -> dict[str, Any]:
+    """Compiles an optimizer's step: what one chip does in it, and which bars that misses."""
+    init, step, state = compiled(tx, params)
+    text = step.as_text()
+    sizes = [math.prod(leaf.sharding.shard_shape(leaf.shape)) for leaf in params.values()]
+    matrix = min(size for size, leaf in zip(sizes, params.values(), strict=True) if leaf.ndim > 1)
+    kernels = [kernel for kernel in _hlo.kernels(text) if kernel.opcode not in _hlo.MOVES]
+    on_leaves = sum(kernel.elements >= min(sizes) for kernel in kernels)
+    row = {
+        "chips": params["norm"].sharding.num_devices,
+        "leaves": len(sizes),
+        "parameters": sum(sizes),  # That a chip holds.
+        "kernels": on_leaves,
+        "other_kernels": len(kernels) - on_leaves,
+        "bytes": _hlo.moved_bytes(text),
+        "least_bytes": 3 * chip_bytes(params) + 2 * chip_bytes(state),
+        "temp_bytes": step.memory_analysis().temp_size_in_bytes,
+        "collectives": _hlo.collectives(text) + _hlo.collectives(init.as_text()),
+    }
+    missed = {
+        "kernels": row["kernels"] > row["leaves"],
+        "bytes": row["bytes"] > (1 + SCALARS) * row["least_bytes"],
+        "temporaries": row["temp_bytes"] >= 4 * matrix,
+        "collectives": row["collectives"] > 0,
+    }
+    return row | {"missed": [bar for bar, is_missed in missed.items() if is_missed]}
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["optimizer"],
+        f"{row['kernels'] / row['leaves']:.2f}",
+        str(row["other_kernels"]),
+        f"{row['bytes'] / row['parameters']:.1f}",
+        f"{row['least_bytes'] / row['parameters']:.1f}",
+        f"{row['temp_bytes']:,}",
+        str(row["collectives"]),
+        f"missed: {', '.join(row['missed'])}" if row["missed"] else "met",
+    )
+
+
+def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    def point(row: dict[str, Any], key: str) -> Spread:
+        value = row[key] / row["parameters"]
+        return Spread(value, value, value)
+
+    data: dict[str, dict[str, dict[str, Spread]]] = {}
+    for row in rows:
+        names = {"compiled": "bytes", "least": "least_bytes"}
+        data.setdefault(row["target"], {})[row["optimizer"]] = {n: point(row, k) for n, k in names.items()}
+    return panels(data, "bytes read and written in a step, per parameter")

@@ -1,0 +1,140 @@
+"""Whether the training state of Llama 2 fits a TPU slice, and what its optimizer's step costs there.
+
+The donated step of ``radamw`` is compiled by the TPU's own compiler for whole slices; no TPU is needed. The
+parameters of Llama 2 7B and 70B, float32, are divided over a grid of all chips, fully sharded by rows and
+tensor parallel by columns; their layers are stacked. The optimizer's state is float32, or held in bfloat16
+or 8 bits by ``compress_state``. Per chip, read from the compiled program:
+
+- bytes of parameters, gradients and state; the most memory that the step takes at once, padding and
+  temporaries included, beside what the chip has. What is left is for activations;
+- bytes read from and written to that memory, and the time that takes at its full bandwidth: no step is
+  faster;
+- collective operations in the step and in ``init``: there are to be none.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+from matplotlib.figure import Figure
+
+import radam_optax as rx
+from benchmarks.frame.benchmark import Benchmark, add_names
+from benchmarks.frame.figure import panels
+from benchmarks.hardware import hlo as _hlo
+from benchmarks.hardware.compiled import chip_bytes, codec, compiled, laid_out
+from benchmarks.hardware.llama import LLAMA_2
+from benchmarks.hardware.targets import EXTRAS, TPUS, devices, installed, prepare
+from benchmarks.subjects.peers import DECAY, RATE
+from benchmarks.timing.rounds import Spread
+
+
+class Chip(NamedTuple):
+    """The memory of a chip: gigabytes, and gigabytes per second."""
+
+    memory: float
+    bandwidth: float
+
+
+# https://cloud.google.com/tpu/docs/v5e, .../v5p and .../v6e.
+CHIPS = {"v5e": Chip(16, 819), "v5p": Chip(95, 2765), "v6e": Chip(32, 1640)}
+FLOAT32 = "float32"
+STATES = (FLOAT32, "bfloat16_stochastic", "float8_stochastic", "int8_blockwise")
+SLICES = ("v5e:16x16", "v5p:8x8x8", "v6e:16x16")
+HEADER = (
+    *("model, state", "parameters GB", "gradients GB", "state GB", "temporaries GB"),
+    *("at most GB", "fits", "moved GB", "least ms", "collectives"),
+)
+QUICK = {"targets": ["v5e:16x16"], "models": ["7B"], "states": [FLOAT32]}
+
+
+def main(arguments: Sequence[str]) -> None:
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        add_names(parser, "targets", TPUS, SLICES)
+        add_names(parser, "models", list(LLAMA_2))
+        add_names(parser, "states", STATES)
+
+    prepare()
+    bench = Benchmark("aot_scale", __doc__, arguments, add_options)
+    chosen = {"targets": SLICES, "models": LLAMA_2, "states": STATES} | (QUICK if bench.options.quick else {})
+    chosen |= {name: given for name in chosen if (given := getattr(bench.options, name))}
+    if missing := [target for target in chosen["targets"] if not installed(target)]:
+        extra = EXTRAS[missing[0]]
+        raise SystemExit(f"no compiler for {', '.join(missing)}: pip install 'radam-optax[{extra}]'")
+    for target in chosen["targets"]:
+        rows = [
+            measured(model, state, target, devices(target))
+            for model in chosen["models"]
+            for state in chosen["states"]
+        ]
+        bench.rows += rows
+        bench.table(
+            f"{target}, {rows[0]['chips']} chips of {rows[0]['memory'] / 1e9:g} GB",
+            HEADER,
+            [_line(row) for row in rows],
+        )
+        bench.save()
+    bench.finish(_figure(bench.rows))
+
+
+def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[str, Any]:
+    """Compiles a step of a model for the chips of a target: what one of them holds and does.
+
+    A program that the compiler refuses for want of memory has None in the place of what it would do.
+    """
+    chip = CHIPS[target.partition(":")[0]]
+    tx = rx.radamw(RATE, weight_decay=DECAY)
+    tx = tx if state == FLOAT32 else rx.compress_state(tx, codec(state))
+    params = laid_out(LLAMA_2[model].leaves(), chips)
+    row = {
+        "target": target,
+        "model": model,
+        "state": state,
+        "chips": len(chips),
+        "memory": chip.memory * 1e9,
+        "params_bytes": chip_bytes(params),
+        "gradients_bytes": chip_bytes(params),
+    }
+    unknown = ("state_bytes", "peak_bytes", "temp_bytes", "moved_bytes", "seconds", "collectives")
+    try:
+        init, step, shapes = compiled(tx, params)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return row | dict.fromkeys(unknown) | {"fits": False}
+    memory, text = step.memory_analysis(), step.as_text()
+    moved = _hlo.moved_bytes(text)
+    peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return row | {
+        "state_bytes": chip_bytes(shapes),
+        "peak_bytes": peak + memory.temp_size_in_bytes,
+        "temp_bytes": memory.temp_size_in_bytes,
+        "moved_bytes": moved,
+        "seconds": moved / (chip.bandwidth * 1e9),
+        "collectives": _hlo.collectives(text) + _hlo.collectives(init.as_text()),
+        "fits": peak + memory.temp_size_in_bytes <= row["memory"],
+    }
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    def gigabytes(key: str) -> str:
+        return "-" if row[key] is None else f"{row[key] / 1e9:.3f}"
+
+    return (
+        f"{row['model']}, {row['state']}",
+        *(gigabytes(f"{what}_bytes") for what in ("params", "gradients", "state", "temp", "peak")),
+        f"yes, {row['peak_bytes'] / row['memory']:.1%}" if row["fits"] else "no",
+        gigabytes("moved_bytes"),
+        "-" if row["seconds"] is None else f"{1000 * row['seconds']:.2f}",
+        "-" if row["collectives"] is None else str(row["collectives"]),
+    )
+
+
+def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    data: dict[str, dict[str, dict[str, Spread]]] = {}
+    for row in rows:
+        values = {what: row[f"{what}_bytes"] for what in ("state", "peak")}
+        point = {what: Spread(*[value / 1e9] * 3) for what, value in values.items() if value is not None}
+        data.setdefault(row["target"], {})[f"{row['model']}, {row['state']}"] = point
+    return panels(data, "GB per chip")

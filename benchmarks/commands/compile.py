@@ -1,0 +1,191 @@
+"""Time to trace, lower and compile one training step, and its equations, beside optax.
+
+Every time is that of a first time in a process: JAX's caches are emptied before each. "Alike" leaves have
+one shape, "different" ones a shape each. Packages take turns within a round; ratios are taken round by
+round; given are their medians.
+"""
+
+import argparse
+import gc
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.extend import core
+from matplotlib.figure import Figure
+
+from benchmarks.frame.benchmark import Benchmark, add_names, grid
+from benchmarks.frame.figure import panels
+from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, PACKAGES
+from benchmarks.timing.jax_step import jitted_step
+from benchmarks.timing.rounds import Spread, spread
+from examples.lab.support import positive_int
+
+LEAVES = {"1": 1, "10": 10, "100": 100, "1000": 1000}
+KINDS = ("alike", "different")
+OPTIMIZERS = ["adam", "amsgrad", "radam", "rmsprop"]
+PHASES = ("trace", "lower", "compile")
+
+
+def shapes(leaves: int, kind: str) -> dict[str, jax.ShapeDtypeStruct]:
+    """Small leaves, so that nothing but their number counts."""
+    sizes = range(64, 64 + leaves) if kind == "different" else [64] * leaves
+    return {f"layer{i}": jax.ShapeDtypeStruct((size, 8), jnp.float32) for i, size in enumerate(sizes)}
+
+
+class Cost(NamedTuple):
+    """Of one step."""
+
+    trace: float  # Seconds, as the next two.
+    lower: float
+    compile: float
+    equations: int  # Of the jaxpr, those of inner jaxprs included once per call.
+
+
+def measure(tx: optax.GradientTransformation, params: Any) -> Cost:
+    """Traces, lowers and compiles as for the first time."""
+    state = jax.eval_shape(tx.init, params)
+    jitted = jitted_step(tx)
+    jax.clear_caches()
+    gc.collect()
+    marks = [time.perf_counter()]
+    traced = jitted.trace(params, state, params)
+    marks.append(time.perf_counter())
+    lowered = traced.lower()
+    marks.append(time.perf_counter())
+    lowered.compile()
+    marks.append(time.perf_counter())
+    return Cost(*np.diff(marks).tolist(), sum(1 for _ in equations(traced.jaxpr.jaxpr)))
+
+
+def equations(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:
+    """All equations of a jaxpr; a call stands for those of what it calls."""
+    for equation in jaxpr.eqns:
+        inner = list(jaxprs_in(equation))
+        if not inner:
+            yield equation
+        for one in inner:
+            yield from equations(one)
+
+
+def jaxprs_in(equation: core.JaxprEqn) -> Iterator[core.Jaxpr]:
+    """The jaxprs among an equation's parameters."""
+    for value in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda x: hasattr(x, "eqns")):
+        if isinstance(value, core.ClosedJaxpr):
+            yield value.jaxpr
+        elif isinstance(value, core.Jaxpr):
+            yield value
+
+
+def main(arguments: Sequence[str]) -> None:
+    there = [name for name, peers in CATALOGUE.items() if peers.optax]
+
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        add_names(parser, "optimizers", there, OPTIMIZERS)
+        add_names(parser, "leaves", list(LEAVES), list(LEAVES))
+        add_names(parser, "kinds", KINDS, KINDS)
+        parser.add_argument("--rounds", type=positive_int, metavar="N", help="default: 5, with --quick 2")
+
+    bench = Benchmark("compile", __doc__, arguments, add_options)
+    options = bench.options
+    if jax.config.jax_compilation_cache_dir:
+        bench.parser.error("unset JAX_COMPILATION_CACHE_DIR: what is in the cache is not compiled")
+    optimizers = options.optimizers or (["radam"] if options.quick else OPTIMIZERS)
+    leaves = options.leaves or (["1", "10"] if options.quick else list(LEAVES))
+    rounds = options.rounds or (2 if options.quick else 5)
+    kinds = options.kinds or KINDS
+    for label in leaves:
+        for kind in kinds:
+            for optimizer in optimizers:
+                bench.rows += _rows(optimizer, LEAVES[label], kind, rounds)
+                bench.save()
+                _show(bench, bench.rows[-len(PACKAGES) :])
+    _tables(bench, optimizers, [f"{label} {kind}" for label in leaves for kind in kinds])
+    bench.finish(_figure(bench.rows))
+
+
+def _rows(optimizer: str, leaves: int, kind: str, rounds: int) -> list[dict[str, Any]]:
+    params = shapes(leaves, kind)
+    transformations = {name: getattr(CATALOGUE[optimizer], field)() for name, field in PACKAGES.items()}
+    costs: dict[str, list[Cost]] = {name: [] for name in PACKAGES}
+    for i in range(rounds + 1):
+        order = list(PACKAGES)[:: 1 if i % 2 else -1]
+        for name in order:
+            costs[name].append(measure(transformations[name], params))
+    rows = []
+    for name in PACKAGES:
+        kept, ours = costs[name][1:], costs[OURS][1:]  # The first round warms up.
+        row: dict[str, Any] = {
+            "optimizer": optimizer,
+            "leaves": leaves,
+            "kind": kind,
+            "competitor": name,
+            "equations": kept[0].equations,
+        }
+        for phase in (*PHASES, "lower_and_compile"):
+            values, of_ours = (np.array([_seconds(c, phase) for c in run]) for run in (kept, ours))
+            row[phase] = spread(values)._asdict()
+            row[f"{phase}_ours_over_this"] = spread(of_ours / values)._asdict()
+        row["rounds"] = [cost._asdict() for cost in kept]
+        rows.append(row)
+    return rows
+
+
+def _seconds(cost: Cost, phase: str) -> float:
+    return cost.lower + cost.compile if phase == "lower_and_compile" else getattr(cost, phase)
+
+
+def _show(bench: Benchmark, rows: Sequence[dict[str, Any]]) -> None:
+    lines = [
+        (
+            row["competitor"],
+            *(f"{1e3 * row[phase]['median']:.4g}" for phase in PHASES),
+            str(row["equations"]),
+            f"{row['trace_ours_over_this']['median']:.2f}",
+            f"{row['lower_and_compile_ours_over_this']['median']:.2f}",
+        )
+        for row in rows
+    ]
+    first = rows[0]
+    bench.show(
+        f"{first['optimizer']}, {first['leaves']} leaves, {first['kind']}",
+        ("package", "trace, ms", "lower", "compile", "equations", "trace: ours/this", "rest"),
+        lines,
+    )
+
+
+def _tables(bench: Benchmark, optimizers: Sequence[str], columns: Sequence[str]) -> None:
+    find = {
+        (row["optimizer"], f"{row['leaves']} {row['kind']}", row["competitor"]): row for row in bench.rows
+    }
+    for title, phase in (
+        ("Time to trace over optax's", "trace"),
+        ("Time to lower and compile over optax's", "lower_and_compile"),
+    ):
+        cells = grid(
+            optimizers,
+            columns,
+            lambda o, c, phase=phase: f"{find[o, c, OPTAX][f'{phase}_ours_over_this']['median']:.2f}",
+        )
+        bench.table(title, ("optimizer", *columns), cells)
+    bench.table(
+        "Equations of the jaxpr, and optax's",
+        ("optimizer", *columns),
+        grid(optimizers, columns, lambda o, c: "/".join(str(find[o, c, p]["equations"]) for p in PACKAGES)),
+    )
+
+
+def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    shown: dict[str, dict[str, dict[str, Spread]]] = {}
+    for row in rows:
+        for phase in PHASES:
+            line = shown.setdefault(f"{phase}, {row['optimizer']}", {}).setdefault(
+                f"{row['leaves']} {row['kind']}", {}
+            )
+            line[row["competitor"]] = Spread(*row[phase].values())
+    ordered = {name: shown[name] for phase in PHASES for name in shown if name.startswith(phase)}
+    return panels(ordered, "seconds", log=True)

@@ -1,0 +1,204 @@
+"""What compressed state costs in quality: final losses, float32 against each codec.
+
+Two models learn the Python standard library's sources: a two-layer LSTM the next word, a Transformer the next
+line of words from the line before.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from flax import nnx
+from matplotlib.figure import Figure
+
+import radam_optax as rx
+from benchmarks.frame.benchmark import Benchmark, add_names
+from benchmarks.subjects.peers import CODECS
+from examples.data.text import Corpus, standard_library
+from examples.lab.support import positive_int, task
+from examples.lab.training import Task, train
+from examples.models.transformer import END, Transformer
+from examples.tasks.language import language_task
+from examples.tasks.sequences import padded, translation
+
+B2 = 0.999
+RATE = 0.003  # At the first step; it falls to zero, so that runs end with little noise of their own.
+LINE = 20  # Words that a step reads at a time.
+HELD_OUT = 1024  # Lines.
+OPTIMIZERS = {"radam": rx.radam, "adam": rx.adam}
+REFERENCE = "float32"
+BARS = {  # Percent.
+    "bfloat16_compensated": 0.5,
+    "bfloat16_stochastic": 0.5,
+    "int8_blockwise": 1.0,
+    "float8_stochastic": 1.0,
+}
+POINTS = 10
+
+
+class _Loop:
+    """What :func:`train` asks of a study: a loop, without its progress on disk; keeps the last carry."""
+
+    def __init__(self, console: Any):
+        self.console = console
+
+    def scan(self, name, program, carry, inputs, length, status, steps):
+        records = []
+        with task(self.console, name, length * steps) as report:
+            for i in range(length):
+                carry, record = program(carry, *inputs(i))
+                records.append(jax.device_get(record))
+                report((i + 1) * steps, status(records[-1]))
+        self.last = carry
+        return carry, jax.tree.map(lambda *x: np.stack(x), *records)
+
+
+def lstm(corpus: Corpus, hidden: int, batch: int) -> Task:
+    """The next word."""
+    return language_task(
+        corpus,
+        hidden=hidden, embedding=hidden, batch=batch, held_out=HELD_OUT * LINE, unroll=LINE, dropout=0.0,
+    )  # fmt: skip
+
+
+def transformer(corpus: Corpus, hidden: int, batch: int) -> Task:
+    """The next line."""
+
+    def pairs(words):
+        lines = words[: len(words) // LINE * LINE].reshape(-1, LINE) + (END + 1)
+        return padded(lines[:-1].tolist(), lines[1:].tolist())
+
+    def make(rngs):
+        size = len(corpus.words) + END + 1
+        return Transformer(size, size, rngs, layers=2, width=hidden // 2, heads=4, hidden=hidden)
+
+    held_out = pairs(corpus.held_out[: (HELD_OUT + 1) * LINE])
+    return translation(make, pairs(corpus.train), held_out, batch)
+
+
+MODELS = {"lstm": lstm, "transformer": transformer}
+
+
+def recipe(name: str, codec: str, steps: int) -> Callable[[Any], optax.GradientTransformation]:
+    """Gradients of a global norm of 5 at most, and a learning rate that falls to zero."""
+
+    def of(rate):
+        optimizer = OPTIMIZERS[name](optax.linear_schedule(rate, 0.0, steps), b2=B2)
+        compressed = optimizer if codec == REFERENCE else rx.compress_state(optimizer, CODECS[codec]())
+        return optax.chain(optax.clip_by_global_norm(5.0), compressed)
+
+    return of
+
+
+def bytes_per_parameter(tx: optax.GradientTransformation, params: Any) -> float:
+    """Of the state."""
+    state = jax.tree.leaves(jax.eval_shape(tx.init, params))
+    return sum(x.size * x.dtype.itemsize for x in state) / sum(x.size for x in jax.tree.leaves(params))
+
+
+def log_second_moment(runs: Any) -> np.ndarray:
+    """The mean of log(nu) over all parameters that have one, for each seed."""
+    state = jax.vmap(jax.vmap(rx.decompress_state))(runs.opt_state)
+    leaves = [np.asarray(x[0]).reshape(x.shape[1], -1) for x in jax.tree.leaves(optax.tree.get(state, "nu"))]
+    nu = np.concatenate(leaves, axis=1)
+    return np.asarray([np.log(row[row > 0]).mean() for row in nu])
+
+
+def draw(excess: dict[str, dict[str, np.ndarray]]) -> Figure:
+    """A panel per model and optimizer, a row per codec, a dot per seed; the bars in grey."""
+    figure = Figure(figsize=(5 * len(excess), 3), layout="constrained")
+    axes = figure.subplots(1, len(excess), sharey=True, squeeze=False)[0]
+    for ax, (title, rows) in zip(axes, excess.items(), strict=True):
+        for y, (name, values) in enumerate(rows.items()):
+            ax.plot(values, np.full(len(values), y), "o", alpha=0.7)
+            if name in BARS:
+                ax.plot([-BARS[name], BARS[name]], [y, y], color="0.8", linewidth=6, zorder=0)
+        ax.axvline(0, color="0.5", linewidth=0.8)
+        ax.set(title=title, yticks=range(len(rows)), yticklabels=rows)
+        ax.set_xscale("symlog", linthresh=1)
+        ax.set_xlabel("test loss above float32's in %, one dot per seed")
+    axes[0].invert_yaxis()
+    return figure
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Trains all; prints the losses, writes ``quality.json`` and ``quality.png``."""
+
+    def add_options(parser):
+        for option, default, text in (
+            ("steps", 2000, f"of each run, rounded up to a multiple of {POINTS}"),
+            ("seeds", 3, "runs of each, of other first weights and batches"),
+            ("hidden", 64, "units of each layer; the Transformer is half as wide"),
+            ("batch", 16, f"lines of {LINE} words that a step reads"),
+        ):
+            parser.add_argument(
+                f"--{option}",
+                type=positive_int,
+                default=default,
+                metavar="N",
+                help=f"{text} (default: %(default)s)",
+            )
+        add_names(parser, "models", list(MODELS), list(MODELS))
+        add_names(parser, "optimizers", list(OPTIMIZERS), list(OPTIMIZERS))
+        add_names(parser, "codecs", list(CODECS), list(CODECS))
+
+    bench = Benchmark("quality", __doc__, arguments, add_options)
+    options = bench.options
+    chunk = 2 if options.quick else -(-options.steps // POINTS)
+    steps = chunk * POINTS
+    seeds, hidden = (1, 32) if options.quick else (options.seeds, options.hidden)
+    corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 1000)
+    names = [REFERENCE, *(name for name in CODECS if name in (options.codecs or CODECS))]
+    excess, table = {}, []
+    for model, optimizer in itertools.product(options.models or MODELS, options.optimizers or OPTIMIZERS):
+        title = f"{model}, {optimizer}"
+        excess[title] = {}
+        problem = MODELS[model](corpus, hidden, options.batch)
+        params = jax.eval_shape(lambda problem=problem: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
+        reference = None
+        for name in names:
+            loop, of = _Loop(bench.console), recipe(optimizer, name, steps)
+            curves = train(
+                loop, f"{title}, {name}", problem, of, [RATE],
+                seeds=seeds, steps=steps, chunk=chunk,
+                status=lambda point: f"loss {point['test_loss'].mean():.4f}",
+            )["test_loss"][0]  # fmt: skip
+            size, moment = bytes_per_parameter(of(RATE), params), log_second_moment(loop.last)
+            reference = reference or (curves[:, -1], moment)
+            above = 100 * (curves[:, -1] / reference[0] - 1)
+            ratio = np.exp((moment - reference[1]).mean())
+            if name != REFERENCE:
+                excess[title][name] = above
+            bar = BARS.get(name)
+            table.append((
+                model, optimizer, name, f"{size:.2f}", f"{curves[:, -1].mean():.4f}", f"{above.mean():+.2f}",
+                f"{above.min():+.2f} to {above.max():+.2f}",
+                "-" if bar is None else f"{bar}: {'kept' if above.mean() <= bar else 'MISSED'}",
+                f"{ratio:.2f}",
+            ))  # fmt: skip
+            bench.rows += [
+                {
+                    "model": model,
+                    "optimizer": optimizer,
+                    "codec": name,
+                    "seed": seed,
+                    "bytes_per_parameter": size,
+                    "test_losses": curve.tolist(),
+                    "mean_log_nu": float(moment[seed]),
+                }
+                for seed, curve in enumerate(curves)
+            ]
+            bench.save()
+    bench.table(
+        f"Test loss in nats per word after {steps} steps, seeds: {seeds}, b2 = {B2}",
+        ("model", "optimizer", "codec", "bytes", "loss", "% above", "by seed", "bar", "nu"),
+        table,
+    )
+    bench.note(
+        "bytes: of state per parameter. % above: of the loss, to float32's. nu: the geometric mean of the "
+        "second moments, to float32's. A seed has the same first weights and batches with every codec."
+    )
+    bench.finish(draw(excess))

@@ -1,0 +1,1 @@
+"""The frame of a benchmark: its command line, tables, files and picture."""

@@ -1,0 +1,57 @@
+"""An optimizer's step compiled for chips that need not be here, parameters and state divided over them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from benchmarks.subjects.peers import CODECS
+from benchmarks.timing.jax_step import compiled_step
+from radam_optax.codecs import Codec
+
+Leaves = Mapping[str, tuple[tuple[int, ...], tuple[str | None, ...]]]
+
+
+def codec(name: str) -> Codec:
+    """Of a name, for axes that are divided over up to 32 chips."""
+    return CODECS[name](**({"shards": 32} if name == "int8_blockwise" else {}))
+
+
+class Compiled(NamedTuple):
+    """What the compiler makes of an optimizer; ``state`` is shapes and shardings."""
+
+    init: Any
+    step: Any
+    state: Any
+
+
+def laid_out(leaves: Leaves, chips: Sequence[Any]) -> dict[str, jax.ShapeDtypeStruct]:
+    """Parameters of a shape and axes each, over "rows" and "columns" of chips, as square as can be."""
+    rows = 1 << math.ceil(math.log2(len(chips)) / 2)
+    grid = np.reshape(np.asarray(chips), (rows, -1))
+    mesh = Mesh(grid, ("rows", "columns"), axis_types=(AxisType.Auto,) * 2)
+    return {
+        name: jax.ShapeDtypeStruct(shape, np.float32, sharding=NamedSharding(mesh, PartitionSpec(*axes)))
+        for name, (shape, axes) in leaves.items()
+    }
+
+
+def compiled(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeStruct]) -> Compiled:
+    """Compiles ``init`` and the donated step, for the chips that the parameters are laid out over."""
+    init = jax.jit(tx.init, keep_unused=True).lower(params).compile()
+    state = jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        jax.eval_shape(tx.init, params),
+        init.output_shardings,
+    )
+    return Compiled(init, compiled_step(tx, params, state, params), state)
+
+
+def chip_bytes(tree: Any) -> int:
+    """Of what one chip holds of a tree."""
+    leaves = jax.tree.leaves(tree)
+    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)

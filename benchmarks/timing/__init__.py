@@ -1,0 +1,1 @@
+"""Steps to time, and how they are timed: interleaved, in one process."""

@@ -1,0 +1,1 @@
+"""What studies and programs share: the frame of a study, its console, its pictures."""

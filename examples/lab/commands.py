@@ -1,0 +1,73 @@
+"""The commands of a package, one module each: ``python -m PACKAGE [NAME [options]]`` lists or runs them."""
+
+import ast
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from examples.data.split import DataError
+
+ROOT = Path(__file__).parents[2]  # Of the repository.
+
+
+def summary(file: Path) -> str:
+    """The first docstring line of a command, read without importing it: listing needs no extras."""
+    return (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").partition("\n")[0]
+
+
+def stop(*_: Any) -> NoReturn:
+    """Ends the process with one line, at once: XLA can crash in an orderly exit from an interrupted call."""
+    print("Interrupted.", file=sys.stderr, flush=True)
+    os._exit(130)
+
+
+def run_command(
+    package: str, commands: Mapping[str, Path], needs: Sequence[str], arguments: Sequence[str]
+) -> int:
+    """Runs the command named first with the other arguments.
+
+    Args:
+      package: of the commands, in the plural; the extra that they need has its name.
+      commands: the file of each command, by name.
+      needs: the packages of that extra; where one is missing, the message is the extra.
+      arguments: of the command line.
+
+    Returns:
+      The exit code.
+    """
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(f"usage: python -m {package} NAME [options]   (NAME --help shows the options)\n")
+        width = max(map(len, commands))
+        print("\n".join(f"  {name:<{width}}  {summary(file)}" for name, file in commands.items()))
+        return 0
+    name, *options = arguments
+    if name not in commands:
+        kind, there = package.removesuffix("s"), ", ".join(commands)
+        print(f"python -m {package}: no {kind} {name!r}; there are: {there}", file=sys.stderr)
+        return 2
+    try:
+        # A KeyboardInterrupt within the import of an extension would surface as an ImportError.
+        signal.signal(signal.SIGINT, stop)
+        command = importlib.import_module(_module(commands[name]))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        command.main(options)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in needs:
+            raise
+        print(f"{name} needs {missing}: pip install 'radam-optax[{package}]'", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        stop()
+    except DataError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _module(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts)

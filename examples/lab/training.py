@@ -1,0 +1,161 @@
+"""Training for studies: all runs of an optimizer, learning rates x seeds, in one jitted program."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from examples.lab.study import Study
+
+Recipe = Callable[[Any], optax.GradientTransformation]  # Of a learning rate, traced.
+
+
+class Task(NamedTuple):
+    """What is learned: a model, its loss and its data.
+
+    Randomness of a batch is drawn by ``choose``, so that ``take`` only looks up; a model's own (dropout)
+    and what else it keeps (batch statistics, a recurrent state) are variables of the model that are no
+    :class:`nnx.Param`, and are carried from step to step.
+    """
+
+    make: Callable[[nnx.Rngs], nnx.Module]
+    loss: Callable[[Any, Any], jax.Array]  # Of a model and a batch: what is minimised, in nats, shape=().
+    choose: Callable[
+        [int, int], Any
+    ]  # From a seed and a number of steps, a tree with a leading axis of steps.
+    take: Callable[[Any], Any]  # From (a part of) these choices, the batches, on the host.
+    evaluate: Callable[
+        [Any, Any], dict[str, jax.Array]
+    ]  # Of a model and ``held_out``: named measures, shape=().
+    held_out: Any = ()
+
+
+class Run(NamedTuple):
+    """All that training changes."""
+
+    params: Any
+    variables: Any  # Of the model, besides its parameters.
+    opt_state: Any
+
+
+def loss_of(task: Task, graph: Any) -> Callable[[Any, Any, Any], tuple[jax.Array, Any]]:
+    """The function ``loss, variables = f(params, variables, batch)``, to be differentiated."""
+
+    def function(params, variables, batch):
+        # A copy, because variables of an outer trace refuse to change.
+        model = nnx.merge(graph, params, variables, copy=True)
+        loss = task.loss(model, batch)
+        return loss, nnx.state(model, nnx.Not(nnx.Param))
+
+    return function
+
+
+def evaluate(task: Task, graph: Any, params: Any, variables: Any, held_out: Any) -> dict[str, jax.Array]:
+    """The task's measures."""
+    model = nnx.merge(graph, params, variables, copy=True)
+    model.eval()
+    return task.evaluate(model, held_out)
+
+
+def one_by_one(function: Callable[..., Any], in_axes: Sequence[int | None]) -> Callable[..., Any]:
+    """``jax.vmap`` as a loop: for models that fill the machine alone."""
+
+    def looped(*args):
+        def call(mapped):
+            values = iter(mapped)
+            return function(
+                *(a if axis is None else next(values) for a, axis in zip(args, in_axes, strict=True))
+            )
+
+        return jax.lax.map(call, [a for a, axis in zip(args, in_axes, strict=True) if axis == 0])
+
+    return looped
+
+
+def train(
+    study: Study,
+    name: str,
+    task: Task,
+    recipe: Recipe,
+    rates: Sequence[float],
+    *,
+    seeds: int,
+    steps: int,
+    chunk: int,
+    status: Callable[[dict[str, np.ndarray]], str],
+    mapped: Callable[..., Any] = jax.vmap,
+) -> dict[str, np.ndarray]:
+    """Trains ``len(rates) * seeds`` models for ``steps`` steps, a multiple of ``chunk``.
+
+    A seed fixes the first weights and the batches, so all optimizers start and go on alike. The program is
+    compiled once: learning rates are traced, and all chunks have one shape.
+
+    Args:
+      study: whose progress it is part of.
+      name: of the optimizer, unique in the study.
+      task: what to learn.
+      recipe: makes the optimizer for a learning rate.
+      rates: learning rates.
+      seeds: how many, from 0.
+      steps: of the optimizer.
+      chunk: steps between two points of the curves.
+      status: a few words on a point, whose values have shape (rates, seeds).
+      mapped: ``jax.vmap``, or :func:`one_by_one`.
+
+    Returns:
+      ``train_loss``, the mean over a chunk's batches, and the measures of ``task.evaluate`` at its end,
+      each of shape (rates, seeds, steps / chunk).
+    """
+
+    def start(rate, params, variables):
+        return Run(params, variables, recipe(rate).init(params))
+
+    def run_chunk(run, rate, batches, held_out):
+        optimizer = recipe(rate)
+
+        differentiate = jax.value_and_grad(loss_of(task, graph), has_aux=True)
+
+        def step(run, batch):
+            (loss, variables), gradients = differentiate(run.params, run.variables, batch)
+            updates, opt_state = optimizer.update(gradients, run.opt_state, run.params)
+            return Run(optax.apply_updates(run.params, updates), variables, opt_state), loss
+
+        run, losses = jax.lax.scan(step, run, batches)
+        measures = evaluate(task, graph, run.params, run.variables, held_out)
+        return run, {"train_loss": losses.mean()} | measures
+
+    parts = [nnx.split(task.make(nnx.Rngs(seed)), nnx.Param, ...) for seed in range(seeds)]
+    graph = parts[0][0]
+    params, variables = (
+        jax.tree.map(lambda *x: jnp.stack(x), *part) for part in list(zip(*parts, strict=True))[1:]
+    )
+    rates_ = jnp.asarray(rates)
+    runs = jax.jit(jax.vmap(jax.vmap(start, (None, 0, 0)), (0, None, None)))(rates_, params, variables)
+    # Batches differ by seed, not by learning rate.
+    program = jax.jit(mapped(mapped(run_chunk, (0, None, 0, None)), (0, 0, None, None)), donate_argnums=0)
+    held_out = jax.device_put(task.held_out)
+    choices = [task.choose(seed, steps) for seed in range(seeds)]
+
+    def inputs(i):
+        parts = (jax.tree.map(lambda x: x[i * chunk : (i + 1) * chunk], choice) for choice in choices)
+        return rates_, jax.tree.map(lambda *x: np.stack(x), *map(task.take, parts)), held_out
+
+    _, records = study.scan(name, program, runs, inputs, steps // chunk, status, chunk)
+    return {key: np.moveaxis(values, 0, -1) for key, values in records.items()}
+
+
+def rows_of(
+    results: Mapping[str, Mapping[str, np.ndarray]],
+    rates: Sequence[float],
+    chunk: int,
+    measures: Sequence[str],
+) -> Iterator[tuple[object, ...]]:
+    """The curves of several optimizers, tidy: name, learning rate, seed, last step of the chunk, measures."""
+    for name, curves in results.items():
+        for rate, seed, point in np.ndindex(curves[measures[0]].shape):
+            values = (curves[measure][rate, seed, point] for measure in measures)
+            yield name, rates[rate], seed, (point + 1) * chunk, *values

@@ -1,0 +1,1 @@
+"""Models of the studies and the trainers, in Flax NNX."""

@@ -1,0 +1,73 @@
+"""Training steps that survive: what is not finite is left out, what is too large is clipped."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from flax.training.dynamic_scale import DynamicScale
+
+from examples.resilient import faults as _faults
+
+
+class Run(NamedTuple):
+    """All that training changes, and all that it depends on."""
+
+    params: Any
+    opt_state: optax.ApplyIfFiniteState
+    loss_scale: DynamicScale  # Stays as it is without float16.
+
+
+def guard(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Clips gradients by their norm; leaves out steps with NaN or inf, parameters and state untouched.
+
+    The wrapper of optax gives in after a number of such steps in a row, which the loop has to prevent by
+    stopping; this one has practically no such number.
+    """
+    clipped = optax.chain(optax.clip_by_global_norm(1.0), optimizer)
+    return optax.apply_if_finite(clipped, max_consecutive_errors=np.iinfo(np.int32).max)
+
+
+def start(optimizer: optax.GradientTransformation, params: Any) -> Run:
+    """A run before its first step. A scale that is too large for the gradients is soon halved."""
+    loss_scale = DynamicScale(growth_interval=100, fin_steps=jnp.int32(0), scale=jnp.float32(2**16))
+    return Run(params, jax.jit(optimizer.init)(params), loss_scale)
+
+
+def make_program(optimizer: optax.GradientTransformation, graph: Any, float16: bool) -> Callable[..., Any]:
+    """The jitted function of a run, images, labels and faults, each with a leading axis of steps.
+
+    It returns the run after these steps, and for each step its loss and whether it was taken. With
+    ``float16``, the network computes in it, forward and backward; parameters and moments are float32.
+    """
+
+    def cross_entropy(params: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
+        if float16:
+            params, images = optax.tree.cast((params, images), jnp.float16)
+        logits = nnx.merge(graph, params)(images).astype(jnp.float32)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+    def step(run, batch):
+        params, opt_state, loss_scale = run
+        images, labels, fault = batch
+        images = _faults.spoil_images(fault, images)
+        if float16:
+            differentiate = loss_scale.value_and_grad(cross_entropy)
+            loss_scale, _, loss, gradients = differentiate(params, images, labels)
+        else:
+            loss, gradients = jax.value_and_grad(cross_entropy)(params, images, labels)
+        gradients = _faults.spoil_gradients(fault, gradients)
+        updates, opt_state = optimizer.update(gradients, opt_state, params)
+        return Run(optax.apply_updates(params, updates), opt_state, loss_scale), (loss, opt_state.last_finite)
+
+    return jax.jit(lambda run, *batches: jax.lax.scan(step, run, batches), donate_argnums=0)
+
+
+def digest(run: Run) -> str:
+    """The same for two runs if and only if they are equal to the last bit."""
+    leaves = jax.tree.leaves(jax.device_get(run))
+    return hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in leaves)).hexdigest()

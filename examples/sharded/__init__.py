@@ -1,0 +1,1 @@
+"""A trainer on a mesh of devices, in one process or many."""

@@ -1,0 +1,1 @@
+"""Six optimizers at three learning rates on the digits."""

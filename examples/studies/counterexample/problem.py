@@ -1,0 +1,167 @@
+"""The synthetic problem of Reddi et al. (2018), its optimizers, and Adam's drift on it in closed form.
+
+On [-1, 1], f_t(x) = 1010 x at t = 1, 102, 203, ... and -10 x otherwise; in the stochastic form 1010 x with
+probability 0.01. The optimum is -1; the sum over a period of 101 steps is 20 x.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import radam_optax as rx
+from examples.lab.training import Recipe
+
+RARE, FREQUENT, PERIOD = 1010.0, -10.0, 101
+PROBABILITY = 0.01  # Of RARE, in the stochastic form.
+MEAN = PROBABILITY * RARE + (1 - PROBABILITY) * FREQUENT  # 0.2: a step's expected regret is 0.2 (x + 1).
+B1, B2 = 0.9, 0.99
+STARTS = (0.0, -1.0, 1.0)  # Of the online runs; the stochastic ones start at 0.
+ALPHAS = (0.01, 0.1, 0.5, 1.0)
+
+to_box = rx.project(lambda x: jnp.clip(x, -1.0, 1.0))
+
+
+def decaying(make: Any, **arguments: Any) -> Recipe:
+    """``alpha -> make(alpha / sqrt(t), ...)`` on [-1, 1], without eps."""
+    return lambda alpha: optax.chain(make(rx.inverse_sqrt_decay(alpha), **arguments), to_box)
+
+
+def _adam(b2: float) -> Recipe:
+    return decaying(rx.adam, b1=B1, b2=b2, eps=0.0, bias_correction=False)
+
+
+def _amsgrad(order: str) -> Recipe:
+    return decaying(rx.amsgrad, b1=B1, b2=B2, eps=0.0, bias_correction=order)
+
+
+# The paper's forms: no bias correction, no eps.
+OPTIMIZERS: dict[str, Recipe] = {
+    "SGD": decaying(rx.sgd),
+    # Its sum of squares is alpha / sqrt(t)'s denominator already.
+    "AdaGrad": lambda alpha: optax.chain(rx.adagrad(alpha, 0.0, 0.0), to_box),
+    "RMSProp": decaying(rx.rmsprop, decay=B2, eps=0.0),
+    "Adam": _adam(B2),
+    "RAdam": decaying(rx.radam, b1=B1, b2=B2, eps=0.0),
+    "AdamNC": decaying(rx.adamnc, b1=B1, eps=0.0),
+    "AMSGrad, no correction": _amsgrad("none"),
+    "AMSGrad, maximum first": _amsgrad("after_max"),
+    "AMSGrad, maximum last": _amsgrad("before_max"),
+    "Adam, b2 = 0.999": _adam(0.999),
+    "Adam, b2 = 0.9999": _adam(0.9999),
+}
+# A constant learning rate and the bias correction of PyTorch.
+CONSTANT: dict[str, Recipe] = {
+    "Adam, constant": lambda alpha: optax.chain(rx.adam(alpha, B1, B2, 0.0), to_box),
+    "AMSGrad, constant": lambda alpha: optax.chain(
+        rx.amsgrad(alpha, B1, B2, 0.0, bias_correction="after_max"), to_box
+    ),
+}
+CONSTANT_ALPHAS = (0.001, 0.01)
+
+
+def gradients(chunk: jax.Array, length: int, seeds: int) -> jax.Array:
+    """Those of a chunk of steps: shape (length, STARTS + seeds), online problems first."""
+    online = jnp.where((chunk * length + jnp.arange(length)) % PERIOD == 0, RARE, FREQUENT)
+    keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), chunk))(jnp.arange(seeds))
+    rare = jax.vmap(lambda key: jax.random.bernoulli(key, PROBABILITY, (length,)), out_axes=1)(keys)
+    stochastic = jnp.where(rare, RARE, FREQUENT)
+    return jnp.concatenate([jnp.tile(online[:, None], len(STARTS)), stochastic], axis=1)
+
+
+def make_program(recipe: Recipe, length: int, seeds: int) -> Any:
+    """The jitted function of (carry, alphas, chunk); see :func:`start` for the carry.
+
+    All problems are one parameter vector, since the optimizers work element by element.
+    """
+
+    def run(carry, alpha, steps):
+        optimizer = recipe(alpha)
+
+        def step(carry, g):
+            x, state, losses, sums, positions = carry
+            updates, state = optimizer.update(g, state, x)
+            return (x + updates, state, losses + g * x, sums + g, positions + x), None
+
+        carry, _ = jax.lax.scan(step, carry, steps)
+        return carry
+
+    def program(carry, alphas, chunk):
+        steps = gradients(chunk, length, seeds)
+        carry = jax.vmap(run, (0, 0, None))(carry, alphas, steps)
+        x, _, losses, sums, positions = carry
+        taken = (chunk + 1) * length
+        # The best point in hindsight is +1 or -1.
+        regret = (losses + jnp.abs(sums)) / taken
+        return carry, {"x": x, "regret": regret, "expected_regret": MEAN * (positions / taken + 1)}
+
+    return jax.jit(program, donate_argnums=0)
+
+
+def start(recipe: Recipe, alphas: Sequence[float], seeds: int) -> Any:
+    """x, the optimizer's state, and the sums of f_t(x_t), of the gradients and of x_t; alphas lead."""
+    x = jnp.concatenate([jnp.asarray(STARTS), jnp.zeros(seeds)])
+
+    def one(alpha):
+        return x, recipe(alpha).init(x), *(jnp.zeros_like(x) for _ in range(3))
+
+    return jax.jit(jax.vmap(one))(jnp.asarray(alphas))
+
+
+def _steady(decay: float, values: np.ndarray) -> np.ndarray:
+    """The moving average of a periodic sequence after infinitely many periods."""
+    weights = (1 - decay) * decay ** np.arange(PERIOD) / -np.expm1(PERIOD * np.log(decay)) if decay else 1.0
+    lags = (np.arange(PERIOD)[:, None] - np.arange(PERIOD)) % PERIOD
+    return (values[lags] * weights).sum(axis=1) if decay else values
+
+
+def drift(b1: float, b2: float, maximum: bool = False) -> float:
+    """How far an unconstrained x moves in a period, divided by alpha, once the averages are periodic.
+
+    ``-sum m_t / sqrt(v_t)``; with ``maximum``, AMSGrad's, v_t is its maximum. The right way is down.
+    """
+    g = np.where(np.arange(PERIOD) == 0, RARE, FREQUENT)
+    v = _steady(b2, g**2)
+    return float(-(_steady(b1, g) / np.sqrt(v.max() if maximum else v)).sum())
+
+
+def measured_drift(b1: float, b2: jax.Array, periods: int) -> jax.Array:
+    """The drift of :func:`radam_optax.adam` in the last of so many periods, for each of a vector of b2."""
+    g = jnp.tile(jnp.where(jnp.arange(PERIOD) == 0, RARE, FREQUENT), (periods, 1))
+
+    def one(b2):
+        optimizer = rx.adam(1.0, b1, b2, eps=0.0, bias_correction=False)
+
+        def step(carry, g):
+            updates, state = optimizer.update(g, carry)
+            return state, updates
+
+        def period(carry, g):
+            carry, updates = jax.lax.scan(step, carry, g)
+            return carry, updates.sum()
+
+        return jax.lax.scan(period, optimizer.init(jnp.zeros(())), g)[1][-1]
+
+    return jax.jit(jax.vmap(one))(b2)
+
+
+def theorem_1(c: jax.Array, steps: int) -> jax.Array:
+    """x after so many steps of Adam with b1 = 0, b2 = 1 / (1 + C^2), alpha = 0.5, from 0.
+
+    The problem is f_t = C x if t mod 3 = 1, else -x, on [-1, 1], with optimum -1.
+    """
+
+    def one(c):
+        optimizer = decaying(rx.adam, b1=0.0, b2=1 / (1 + c**2), eps=0.0, bias_correction=False)(0.5)
+
+        def step(carry, t):
+            x, state = carry
+            updates, state = optimizer.update(jnp.where(t % 3 == 0, c, -1.0), state, x)
+            return (x + updates, state), None
+
+        return jax.lax.scan(step, (jnp.zeros(()), optimizer.init(jnp.zeros(()))), jnp.arange(steps))[0][0]
+
+    return jax.jit(jax.vmap(one))(c)

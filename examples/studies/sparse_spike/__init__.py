@@ -1,0 +1,1 @@
+"""Long-term memory: rare informative gradients need it, one huge spike makes it a burden."""

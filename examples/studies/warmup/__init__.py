@@ -1,0 +1,1 @@
+"""A post-LayerNorm Transformer on which Adam sticks without warmup, and eight ways around it."""

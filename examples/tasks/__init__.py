@@ -1,0 +1,1 @@
+"""What there is to learn: losses and measures of images, sequences and language."""

@@ -1,0 +1,1 @@
+"""What every link stands on: leaves, states, scalars, domains, calls. It knows no optimizer."""

@@ -1,0 +1,41 @@
+"""Codecs of :func:`radam_optax.compress_state`: a float32 array in fewer bytes, and back.
+
+| codec | bytes per number | relative error | on average |
+|---|---|---|---|
+| :func:`bfloat16_stochastic` | 2 | < 2^-7 | exact |
+| :func:`bfloat16_nearest` | 2 | <= 2^-8 | moves by less than that are lost |
+| :func:`int8_blockwise` | 1 + 2/64 | < 2^-3 | exact |
+| :func:`float8_stochastic` | 1 | < 2^-1 | exact |
+| :func:`bfloat16_compensated` | 3 | < 2^-15 | moves by less than that are lost |
+
+A codec is a hashable object of two methods, so that others can be written:
+
+``encode(x, seed)``
+    a dictionary of arrays, from ``x``, float32 of any shape with an element at least, and ``seed``,
+    uint32 of shape () and another one for each array and step.
+``decode(arrays)``
+    float32 in the shape of ``x``.
+
+The noise of stochastic rounding is a hash of the seed and of the element's index: it needs no key,
+it is the same however the array is sharded, and compilers fuse it into the loop that rounds.
+"""
+
+from radam_optax.codecs._formats import (
+    Arrays,
+    Codec,
+    bfloat16_compensated,
+    bfloat16_nearest,
+    bfloat16_stochastic,
+    float8_stochastic,
+    int8_blockwise,
+)
+
+__all__ = [
+    "Arrays",
+    "Codec",
+    "bfloat16_compensated",
+    "bfloat16_nearest",
+    "bfloat16_stochastic",
+    "float8_stochastic",
+    "int8_blockwise",
+]

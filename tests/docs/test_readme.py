@@ -1,0 +1,55 @@
+"""The README's code runs as written, in its order, and its catalogue is complete."""
+
+import importlib.util
+import pathlib
+import re
+
+import jax
+import pytest
+
+import radam_optax as rx
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+
+def importable(block):
+    """What a block brings in beyond the package's own needs is there."""
+    # The first block on checkpoints goes on from that on PyTorch.
+    needs = {"import torch": ["torch"], "torch_radam": ["torch"], "import checkpoint": ["orbax"]}
+    packages = [package for text, names in needs.items() if text in block for package in names]
+    return all(map(importlib.util.find_spec, packages))
+
+
+@jax.numpy_dtype_promotion("standard")  # As readers have it: optax's MultiSteps mixes dtypes.
+def test_code_blocks_run():
+    pytest.importorskip("flax")
+    namespace = {}
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert len(blocks) >= 4
+    for block in blocks:
+        if importable(block):
+            exec(block, namespace)
+    params = {"w": 1.0}
+    for name in (
+        "optimizer",
+        "adam",
+        "rmsprop",
+        "adagrad",
+        "radam",
+        "adabelief",
+        "rectified_rmsprop",
+        "forgetting",
+    ):
+        tx = namespace[name] if name != "optimizer" else rx.radam(1e-3)
+        updates, _ = tx.update(params, tx.init(params), params)
+        assert updates["w"] == updates["w"]
+
+
+def test_the_table_names_every_optimizer():
+    table = README.read_text().split("## The catalogue")[1].split("## With Flax")[0]
+    catalogue = {
+        name
+        for name, value in vars(rx).items()
+        if getattr(value, "__module__", "") == "radam_optax._optimizers" and name != "without_lookahead"
+    }
+    assert catalogue <= set(re.findall(r"`(\w+)`", table))

@@ -1,0 +1,158 @@
+"""The examples run as promised: in a pipe, from the command line, with files that can be used."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+for package in ("flax", "matplotlib", "rich", "sklearn"):
+    pytest.importorskip(package)
+
+ROOT = Path(__file__).parents[2]
+NAMES = [
+    *("convex", "counterexample", "flax_linen", "language_model", "learning_rates", "moving_average"),
+    *("quickstart", "resilient_training", "sparse_spike", "train", "train_sharded", "trajectories"),
+    *("variance", "warmup"),
+]
+COLUMNS = ["optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy"]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """``python -W error`` in a pipe, with FORCE_COLOR, which a pipe must not heed."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"FORCE_COLOR": "1", "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of ``python -W error`` with the arguments."""
+    with start(*arguments) as process:
+        out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def test_lists_the_examples_with_their_first_docstring_line():
+    code, out, err = run("-m", "examples")
+    assert (code, err) == (0, "")
+    listed = dict(line.strip().split(maxsplit=1) for line in out.splitlines()[2:])
+    assert listed.keys() == {*NAMES}
+    assert all(summary.endswith(".") for summary in listed.values())
+
+
+@pytest.mark.parametrize("name", ["nothing", "_support", "--steps"])
+def test_an_unknown_name_is_an_error(name):
+    code, out, err = run("-m", "examples", name)
+    assert (code, out) == (2, "")
+    assert err == f"python -m examples: no example {name!r}; there are: {', '.join(NAMES)}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--steps", "0"], "argument --steps: must be a whole number >= 1; got '0'"),
+        (["--seeds", "two"], "argument --seeds: must be a whole number >= 1; got 'two'"),
+        (["--out", __file__], f"argument --out: cannot make the folder '{__file__}': File exists"),
+    ],
+)
+def test_a_bad_option_is_one_clear_error(arguments, message, capsys):
+    from examples.start.quickstart import main
+
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"python -m examples quickstart: error: {message}"
+
+
+@pytest.mark.parametrize(("name", "package"), [("quickstart", "sklearn"), ("resilient_training", "orbax")])
+def test_a_missing_extra_is_named(name, package):
+    hide = f"import sys; sys.modules['{package}'] = None; from examples.__main__ import run; "
+    code, out, err = run("-c", hide + f"sys.exit(run(['{name}']))")
+    assert (code, out) == (1, "")
+    assert err == f"{name} needs {package}: pip install 'radam-optax[examples]'\n"
+
+
+def test_an_interrupt_leaves_one_line_and_no_files(tmp_path):
+    with start("-m", "examples", "quickstart", "--out", str(tmp_path)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("JAX ")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (130, "Interrupted.\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kernel_shape", [(3, 3), (1, 2)])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_the_fast_convolution_is_the_convolution(kernel_shape, strides, padding):
+    from examples.models.convolutional import convolve
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 8, 7, 3)).astype(np.float32)
+    kernel = rng.normal(size=(*kernel_shape, 3, 5)).astype(np.float32)
+    layout = ("NHWC", "HWIO", "NHWC")
+    expected = jax.lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=layout)
+    np.testing.assert_allclose(convolve(x, kernel, strides, padding), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
+    from matplotlib.image import imread
+
+    code, out, err = run("-m", "examples", "quickstart", "--quick", "--out", str(tmp_path))
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert "rho   98.3  r 0.215" in out
+    assert "RAdam + AMSGrad     100/100  accuracy" in out
+    assert {file.name for file in tmp_path.iterdir()} == {"curves.csv", "curves.png", "summary.json"}
+
+    with (tmp_path / "curves.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == COLUMNS
+    # 6 optimizers, 3 learning rates, 2 seeds, 2 points.
+    assert len(rows) == len({tuple(row[name] for name in COLUMNS[:4]) for row in rows}) == 72
+    assert {row["step"] for row in rows} == {"50", "100"}
+    losses, accuracies = (np.array([float(row[name]) for row in rows]) for name in COLUMNS[4:])
+    assert np.all((losses > 0) & (losses < 5))
+    assert np.all((accuracies > 0) & (accuracies <= 1))
+    assert np.all(accuracies.reshape(6, -1).max(axis=1) > 0.8)  # The best run of each optimizer.
+
+    picture = imread(tmp_path / "curves.png")
+    assert picture.shape[:2] == (720, 1800)
+    assert picture.std() > 0.05
+
+
+@pytest.mark.slow
+def test_flax_linen_learns():
+    code, out, err = run("-m", "examples", "flax_linen", "--steps", "100")
+    assert (code, err) == (0, "")
+    last = out.splitlines()[-1]
+    assert "100/100" in last
+    assert float(last.partition("acc ")[2].partition("%")[0]) > 80
+
+
+@pytest.mark.slow
+def test_resilient_training_survives_its_faults(tmp_path):
+    code, out, err = run(
+        *["-m", "examples", "resilient_training", "--quick", "--faults", "--float16", "--out"], str(tmp_path)
+    )
+    assert (code, err) == (0, "")
+    table = {line[:20].strip(): line[20:].split() for line in out.splitlines() if "  " in line}
+    for fault in ("NaN in one leaf", "inf in one leaf", "overflow in float16"):
+        steps, left_out = map(int, table[fault])
+        assert steps == left_out > 0
+    steps, left_out = map(int, table["gradient x 10,000"])
+    assert left_out == 0 < steps
+    accuracy = next(line for line in out.splitlines() if line.startswith("Test accuracy"))
+    assert float(accuracy.split()[2].rstrip("%")) > 80

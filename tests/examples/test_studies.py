@@ -1,0 +1,222 @@
+"""Every study keeps its frame's promises: files that can be used, a verdict, and runs that survive Ctrl-C."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tokenizers"):
+    pytest.importorskip(package)
+
+ROOT = Path(__file__).parents[2]
+STUDIES = [
+    "convex",
+    "counterexample",
+    "language_model",
+    "learning_rates",
+    "moving_average",
+    "sparse_spike",
+    "trajectories",
+    "variance",
+    "warmup",
+]
+TOO_SHORT = {"learning_rates", "warmup"}  # Quick runs of these say that they are no ground for a verdict.
+
+
+def start(name: str, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", "-m", "examples", name, *options]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+
+
+def run(name: str, *options: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    with start(name, *options) as process:
+        out, err = process.communicate(timeout=600)
+    return process.returncode, out, err
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is not JSON")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_quick_study_writes_what_it_promises(name, tmp_path):
+    from matplotlib.image import imread
+
+    code, out, err = run(name, "--quick", "--out", str(tmp_path))
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    files = {file.name for file in tmp_path.iterdir()}
+    assert {file.suffix for file in tmp_path.iterdir()} >= {".csv", ".png", ".json"}
+    wrote = out.splitlines()[-1]
+    assert wrote.startswith("Wrote ")
+    assert all(str(tmp_path / file) in wrote for file in files)
+
+    summary = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
+    assert summary["study"] == name
+    assert summary["options"]["quick"] is True
+    assert bool(summary["findings"]) == ("The verdict" in out) == (name not in TOO_SHORT)
+    for finding in summary["findings"]:
+        assert all(finding[part] for part in ("claim", "published", "measured"))
+        assert finding["agrees"] in (True, False)
+    marks = [
+        line.split()[-1] for line in out.splitlines() if line.split()[-1:] in (["agrees"], ["DISAGREES"])
+    ]
+    assert marks == ["agrees" if finding["agrees"] else "DISAGREES" for finding in summary["findings"]]
+
+    for path in tmp_path.glob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        assert len(set(header)) == len(header) > 1
+        assert len(rows) > 5
+        assert {len(row) for row in rows} == {len(header)}
+    for path in tmp_path.glob("*.png"):
+        picture = imread(path)
+        assert min(picture.shape[:2]) >= 500
+        assert picture[..., :3].std() > 0.03
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
+    options = ("--steps", "80000", "--seeds", "2", "--out")
+    with start("counterexample", *options, str(tmp_path / "interrupted")) as process:
+        assert process.stdout is not None
+        while "AdaGrad" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (130, "Interrupted.\n")
+    assert {file.name for file in (tmp_path / "interrupted").iterdir()} == {"counterexample-progress"}
+
+    for folder in ("interrupted", "whole"):
+        code, _, err = run("counterexample", *options, str(tmp_path / folder))
+        assert (code, err) == (0, "")
+    files = sorted(file.name for file in (tmp_path / "whole").iterdir())
+    assert "summary.json" in files
+    for file in files:
+        assert (tmp_path / "interrupted" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), (
+            file
+        )
+
+
+@jax.jit
+def toy(carry, i):
+    """A random walk, whose records are of two dtypes."""
+    key, step = jax.random.split(carry["key"])
+    x = carry["x"] + jax.random.normal(step, (3,))
+    return {"key": key, "x": x}, {"x": x, "i": i}
+
+
+def toy_start():
+    return {"key": jax.random.key(0), "x": jnp.zeros(3)}
+
+
+def scan(study, stop_at=None):
+    def status(record):
+        if record["i"] == stop_at:
+            raise KeyboardInterrupt
+        return ""
+
+    return study.scan("a walk", toy, toy_start(), lambda i: (jnp.int32(i),), 7, status)
+
+
+@pytest.fixture
+def make_study(tmp_path, monkeypatch):
+    from examples.lab import study as _study
+
+    monkeypatch.setattr(_study, "SAVE_AFTER", 0.0)
+
+    def make(*options):
+        sizes = {"steps": _study.Size(7, 3, "calls")}
+        return _study.Study("toy", "A toy.", ["--out", str(tmp_path), *options], sizes)
+
+    return make
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 6])
+def test_a_scan_goes_on_where_it_was_interrupted(stop_at, make_study, capsys):
+    _, whole = scan(make_study())
+    with pytest.raises(KeyboardInterrupt):
+        scan(study := make_study("--steps", "8"), stop_at)
+    capsys.readouterr()
+    carry, resumed = scan(study := make_study("--steps", "8"))
+    assert (f"a walk: goes on at {stop_at}." in capsys.readouterr().out) == (stop_at > 0)
+    jax.tree.map(np.testing.assert_array_equal, resumed, whole)
+    np.testing.assert_array_equal(carry["x"], whole["x"][-1])
+    study.conclude([], {})
+    assert not study.progress.exists()
+
+
+def test_progress_of_other_options_is_not_used(make_study, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        scan(make_study(), 3)
+    capsys.readouterr()
+    scan(make_study("--steps", "2"))
+    out = capsys.readouterr().out
+    assert "that of other options, code, versions or devices" in out
+    assert "goes on" not in out
+
+
+def test_progress_of_other_code_is_not_used(make_study, capsys, monkeypatch):
+    from examples.lab import study as _study
+
+    with pytest.raises(KeyboardInterrupt):
+        scan(make_study(), 3)
+    monkeypatch.setattr(_study, "code_digest", lambda: "other")
+    capsys.readouterr()
+    scan(make_study())
+    assert "Starts anew" in capsys.readouterr().out
+
+
+def test_each_loop_of_a_study_has_its_own_name(make_study):
+    scan(study := make_study())
+    with pytest.raises(
+        ValueError, match="`name` must be unique in the study; 'a walk' is that of an earlier"
+    ):
+        scan(study)
+
+
+def test_a_study_that_cannot_begin_leaves_nothing_behind(tmp_path, capsys):
+    from examples.__main__ import run as main
+
+    assert main(["convex", "--data-dir", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
+    assert str(tmp_path / "none") in capsys.readouterr().err
+    assert [*(tmp_path / "out").iterdir()] == []
+
+
+def test_the_verdict_says_what_disagrees_and_why(make_study, capsys, tmp_path):
+    from examples.lab.study import Finding
+
+    study = make_study("--quick")
+    assert study.options.steps == 3
+    yes = Finding("Up is up", "1", "1.0", True)
+    no = Finding("Up is down", "-1", "1.0", False, "it is not.")
+    study.conclude(
+        [yes, no],
+        {"up": 1.0, "none": float("nan"), "array": np.array([True, False]), "small": np.float32(0.5)},
+    )
+    out = capsys.readouterr().out
+    assert [line.split()[-1] for line in out.splitlines() if line.startswith("Up")] == ["agrees", "DISAGREES"]
+    assert "- Up is down: it is not." in out
+    summary = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
+    assert [finding["agrees"] for finding in summary["findings"]] == [True, False]
+    assert summary["results"] == {"up": 1.0, "none": None, "array": [True, False], "small": 0.5}
+
+
+def test_a_folder_that_is_no_progress_is_left_alone(make_study, tmp_path, capsys):
+    (tmp_path / "toy-progress").mkdir()
+    (tmp_path / "toy-progress" / "mine.txt").write_text("mine", "utf-8")
+    with pytest.raises(SystemExit):
+        scan(make_study())
+    assert "is no study's progress: remove it, or choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "toy-progress" / "mine.txt").exists()

@@ -1,0 +1,219 @@
+"""The trainer: a run is what its settings say, goes on bitwise, logs what it did, refuses what is wrong."""
+
+import struct
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX", "tokenizers"):
+    pytest.importorskip(package)
+
+# optax.MultiSteps mixes dtypes, and so does Flax's DynamicScale.
+pytestmark = [
+    pytest.mark.usefixtures("standard_promotion"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # Orbax's, of reading without a template.
+]
+SMALL = ["--model", "mlp(hidden=[8])", "--steps", "12", "--log-every", "4", "--save-every", "4"]
+
+
+@pytest.fixture
+def standard_promotion():
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+@pytest.fixture
+def train(tmp_path):
+    from examples.trainer.train import main
+
+    return lambda *options, out="run": main([*SMALL, *options, "--out", str(tmp_path / out)])
+
+
+def refused(train, *options, **where):
+    from examples.data.split import DataError
+
+    with pytest.raises(DataError) as error:
+        train(*options, **where)
+    return str(error.value)
+
+
+def scalars(folder: Path) -> dict[str, dict[int, float]]:
+    """All of them by tag and step, read from the event files record by record; later files win."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found: dict[str, dict[int, float]] = {}
+    for file in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime_ns):
+        data = file.read_bytes()
+        while data:
+            (length,) = struct.unpack("<Q", data[:8])
+            event = Event.FromString(data[12 : 12 + length])
+            data = data[16 + length :]
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+    return found
+
+
+def last_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """All parameters and state of the last checkpoint."""
+    import orbax.checkpoint as ocp
+
+    step = max(int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdigit())
+    arrays = ocp.PyTreeCheckpointer().restore(folder / "checkpoints" / str(step) / "arrays")
+    return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def final(folder: Path) -> bytes:
+    return b"".join(array.tobytes() for _, array in sorted(last_arrays(folder).items()))
+
+
+def test_a_run_in_two_parts_is_bitwise_the_whole(train, tmp_path):
+    train("--accumulate", "2", "--clip-norm", "1", out="whole")
+    train("--accumulate", "2", "--clip-norm", "1", "--steps", "8", out="parts")
+    train("--resume", "--steps", "12", out="parts")
+    assert final(tmp_path / "parts") == final(tmp_path / "whole")
+    logs = [scalars(tmp_path / out / "tensorboard") for out in ("parts", "whole")]
+    assert logs[0] == logs[1]
+    assert logs[0]["train/loss"].keys() == set(range(1, 13))
+
+
+def test_the_log_is_what_the_settings_ask_for(train, tmp_path):
+    train("--optimizer", "radamw(b2=0.9)", "--learning-rate", "0.02", "--schedule", "linear(warmup=4)")
+    log = scalars(tmp_path / "run" / "tensorboard")
+    assert log.keys() == {
+        *("train/loss", "train/gradient_norm", "train/update_norm", "train/learning_rate"),
+        *("held_out/test_loss", "held_out/test_accuracy", "rectifier/rho", "rectifier/r"),
+    }
+    rates = [log["train/learning_rate"][step] for step in range(1, 13)]
+    expected = [0.02 * (i / 4 if i < 4 else (12 - i) / 8) for i in range(12)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6, atol=1e-9)
+    t, rho_inf = 12, 19.0
+    rho = rho_inf - 2 * t * 0.9**t / (1 - 0.9**t)
+    np.testing.assert_allclose(log["rectifier/rho"][12], rho, rtol=1e-5)
+    r = np.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
+    np.testing.assert_allclose(log["rectifier/r"][12], r, rtol=1e-5)
+    assert log["train/update_norm"][1] == 0 < log["train/update_norm"][2]
+    assert log["train/loss"][12] < log["train/loss"][1]
+
+
+def test_a_file_says_the_same_as_flags(train, tmp_path):
+    config = tmp_path / "settings.toml"
+    config.write_text('optimizer = "amsgrad(b2=0.99)"\nlearning_rate = 0.01\nsteps = 4\n', "utf-8")
+    train("--optimizer", "amsgrad(b2=0.99)", "--learning-rate", "0.01", out="flags")
+    train("--config", str(config), out="file")  # Flags override its steps.
+    logs = [scalars(tmp_path / out / "tensorboard") for out in ("flags", "file")]
+    assert logs[0] == logs[1]
+    assert "rectifier/r" not in logs[0]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_learns_with_state_in_float32(precision, train, tmp_path):
+    train("--precision", precision, "--optimizer", "adam", "--learning-rate", "0.02", "--steps", "40")
+    log = scalars(tmp_path / "run" / "tensorboard")
+    assert log["held_out/test_accuracy"][40] > 0.6
+    assert not [array.dtype for array in last_arrays(tmp_path / "run").values() if array.dtype.itemsize == 2]
+
+
+def test_the_mask_chooses_what_decays():
+    from examples.trainer import optimizer as _optimizer
+    from examples.trainer import settings as _settings
+
+    parser = _settings.make_parser(None)
+    options = parser.parse_args(
+        ["--optimizer", "adamw(weight_decay=0.5)", "--decay-mask", "kernel$", "--learning-rate", "0.1"]
+    )
+    params = {"dense": {"kernel": jnp.ones(2), "bias": jnp.ones(2)}}
+    optimizer = _optimizer.make_optimizer(options, params)
+    zeros = optax.tree.zeros_like(params)
+    updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["dense"]["kernel"], -0.05)
+    np.testing.assert_array_equal(updates["dense"]["bias"], 0)
+
+
+def test_every_optimizer_and_schedule_of_the_tables_can_be_called():
+    import radam_optax as rx
+    from examples.trainer import optimizer as _optimizer
+    from examples.trainer import settings as _settings
+
+    parser = _settings.make_parser(None)
+    params = {"w": jnp.ones(2)}
+    assert len(_optimizer.OPTIMIZERS) == 18
+    for name in _optimizer.OPTIMIZERS:
+        options = parser.parse_args(["--optimizer", name])
+        assert getattr(rx, name) is _optimizer.OPTIMIZERS[name]
+        state = _optimizer.make_optimizer(options, params).init(params)
+        assert jax.tree.leaves(state) or name == "sgd"
+    for name in _optimizer.SCHEDULES:
+        text = "steps(at=[10])" if name == "steps" else name
+        options = parser.parse_args(["--schedule", text, "--learning-rate", "0.5", "--steps", "20"])
+        assert 0 <= _optimizer.make_schedule(options)(15) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--optimizer", "radan"], "--optimizer: there is no 'radan'; there are adabelief, adadelta, "),
+        (["--optimizer", "radamw(b3=1)"], "--optimizer: radamw has no argument 'b3' to choose here; "),
+        (["--optimizer", "radam(b2=1.5)"], "--optimizer: radam(b2=1.5): `b2` must be in [0, 1); got 1.5."),
+        (["--schedule", "steps"], "--schedule: steps: missing a required argument: 'at'"),
+        (
+            ["--decay-mask", "foo"],
+            "--decay-mask: 'foo' is found in no path of a parameter; they are ",
+        ),
+        (["--optimizer", "sgd", "--decay-mask", "."], "--decay-mask: sgd has no weight decay with a mask"),
+        (["--data", "mnist"], "--data mnist wants its folder: --data-dir DIR"),
+        (["--data", "numbers"], "--model: there is no 'mlp'; there are transformer"),
+        (["--model", "resnet(depth=9)"], "--model: resnet(depth=9): `depth` must be 6 n + 2"),
+        (["--config", "nowhere.toml"], "nowhere.toml: No such file or directory"),
+        (["--resume"], "settings.toml: No such file or directory"),
+    ],
+)
+def test_what_is_wrong_is_one_clear_line(options, message, train, tmp_path):
+    text = refused(train, *options)
+    assert message in text
+    assert "\n" not in text
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stesp = 3", "there is no setting 'stesp'; there are "),
+        ("steps = [3]", "steps must be a number or a text; got [3]"),
+        ("steps = ", "not a TOML file: "),
+    ],
+)
+def test_a_bad_file_is_one_clear_line(text, message, train, tmp_path):
+    (tmp_path / "bad.toml").write_text(text, "utf-8")
+    found = refused(train, "--config", str(tmp_path / "bad.toml"))
+    assert found.startswith(f"{tmp_path / 'bad.toml'}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--optimizer", "radamw(b2=0.9"], "'radamw(b2=0.9' is neither NAME nor NAME(argument=value, ...)"),
+        (["--optimizer", "radamw(0.9)"], "'radamw(0.9)' is neither NAME nor NAME(argument=value, ...)"),
+        (["--optimizer", "radamw(b2=x)"], "must be numbers, texts, lists, True, False or None"),
+        (["--learning-rate", "-1"], "argument --learning-rate: must be a number >= 0; got '-1'"),
+        (["--clip-norm", "0"], "argument --clip-norm: must be a number > 0; got '0'"),
+        (["--decay-mask", "("], "argument --decay-mask: must be a regular expression; got '('"),
+        (["--steps", "0"], "argument --steps: must be a whole number >= 1; got '0'"),
+        (["--precision", "int8"], "argument --precision: invalid choice: 'int8'"),
+    ],
+)
+def test_a_bad_flag_is_one_clear_line(options, message, train, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        train(*options)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_two_runs_are_not_mixed(train):
+    train()
+    assert "holds a run; --resume goes on with it" in refused(train)
+    text = refused(train, "--resume", "--optimizer", "adam")
+    assert text.endswith("the run cannot go on with another --optimizer: radamw, now adam")

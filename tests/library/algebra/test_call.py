@@ -1,0 +1,75 @@
+"""A transformation prints as the call that makes it."""
+
+import inspect
+
+import optax
+import pytest
+
+import radam_optax as rx
+from radam_optax._core.calls import call_of
+from tests.support.recipes import RECIPES
+
+FACTORIES = [
+    name
+    for name, value in vars(rx).items()
+    if inspect.isfunction(value)
+    and inspect.signature(value).return_annotation is not None
+    and "GradientTransformation" in str(inspect.signature(value).return_annotation)
+]
+REQUIRED = {
+    "learning_rate": 0.5,
+    "b1": 0.5,
+    "b2": 0.9,
+    "decay": 0.5,
+    "steps": 3,
+    "inner": rx.first_moment(0.5),
+    "rate": rx.inverse_root(),
+    "projection_fn": abs,
+    "codec": rx.codecs.int8_blockwise(block_size=32),
+}
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_the_text_makes_it_again(name):
+    parameters = inspect.signature(getattr(rx, name)).parameters.values()
+    required = {p.name: REQUIRED[p.name] for p in parameters if p.default is p.empty}
+    made = getattr(rx, name)(**required)
+    assert repr(made).startswith(f"{name}(")
+    again = eval(repr(made).replace("<built-in function abs>", "abs"), vars(rx))
+    assert repr(again) == repr(made)
+    assert call_of(again).arguments.keys() == call_of(made).arguments.keys()
+    assert call_of(made).factory is getattr(rx, name)
+
+
+def test_only_what_differs_from_the_defaults_is_shown():
+    assert repr(rx.radam(1e-3)) == "radam(learning_rate=0.001)"
+    assert (
+        repr(rx.radam(1e-3, 0.9, b2=0.99, amsgrad=True))
+        == "radam(learning_rate=0.001, b2=0.99, amsgrad=True)"
+    )
+    assert (
+        repr(rx.scale_by_adaptive_rate(rx.second_moment(0.9)))
+        == "scale_by_adaptive_rate(rate=second_moment(b2=0.9))"
+    )
+
+
+def test_the_arguments_are_kept_with_their_defaults():
+    call = call_of(rx.adamw(1e-3, b2=0.99))
+    assert call.name == "adamw"
+    assert (call.arguments["b2"], call.arguments["weight_decay"]) == (0.99, 1e-4)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_is_a_transformation_of_optax_still(name):
+    tx = RECIPES[name](learning_rate=0.1)
+    assert isinstance(tx, optax.GradientTransformationExtraArgs)
+    assert optax.with_extra_args_support(tx) is tx
+
+
+def test_what_optax_made_has_no_call():
+    assert call_of(optax.chain(rx.sgd(0.1))) is None
+
+
+def test_a_rebuilt_transformation_prints_as_optaxs_do():
+    tx = rx.adam(0.1)
+    assert repr(tx._replace(init=tx.init)).startswith("_TransformationExtraArgs(init=<function")

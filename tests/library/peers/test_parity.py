@@ -1,0 +1,322 @@
+"""The presets against the frameworks themselves, side by side, over 1000 steps.
+
+PyTorch, Keras and optax run here; of packages that cannot be installed together with them, a NumPy
+statement of their rule runs, and numbers recorded from them are compared (vectors/README.md).
+"""
+
+import json
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import radam_optax as rx
+from radam_optax import presets
+from tests.support import oracle
+
+STEPS, SIZE = 1000, 6
+DECAYS = (0.9, 0.99, 0.999, 0.9999, 0.6)
+
+
+def make_noise():
+    """Of order 1, but: spikes of 100, a fall to 0.01, zeros for a while and at random, one constant sign."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(STEPS, SIZE))
+    noise[:, 0] = np.abs(noise[:, 0])
+    noise[[300, 650], ::2] *= 1e2
+    noise[500:] *= 1e-2
+    noise[:3, 1] = 0
+    noise[700:750, 2] = 0
+    noise[rng.random(noise.shape) < 0.03] = 0
+    return noise.astype("float32").astype("float64")
+
+
+NOISE = make_noise()
+# Of the size of a network's weights: in float32 1000 roundings of numbers near 1 alone are 1e-5.
+START = 0.1 * np.random.default_rng(1).normal(size=SIZE).astype("float32").astype("float64")
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*never rectifies:UserWarning")
+
+
+def follow(tx, dtype="float64", noise=NOISE, start=START):
+    """The parameters after each step, in float64."""
+
+    def step(carry, g):
+        p, state = carry
+        updates, state = tx.update(g, state, p)
+        p = optax.apply_updates(p, updates)
+        return (p, state), p
+
+    with jax.enable_x64(dtype == "float64"):
+        p, noise = jnp.asarray(start, dtype), jnp.asarray(noise, dtype)
+        path = jax.jit(lambda p: jax.lax.scan(step, (p, tx.init(p)), noise)[1])(p)
+        return np.asarray(path, "float64")
+
+
+def distance(actual, expected):
+    """At the worst step, relative to the largest value that a parameter takes on the way."""
+    return (np.abs(actual - expected) / np.abs(expected).max(axis=0)).max()
+
+
+def build(make, arguments):
+    """In x64 mode, so that hyperparameters keep their last bit."""
+    with jax.enable_x64(True):
+        return make(**arguments)
+
+
+def with_decays(name, key="betas", **arguments):
+    return [(name, {key: (0.9, b2) if key == "betas" else b2, **arguments}) for b2 in DECAYS]
+
+
+TORCH = [
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
+    ("SGD", {"momentum": 0.9, "nesterov": True, "maximize": True}),
+    ("Adagrad", {"lr": 1e-3, "lr_decay": 1e-2, "weight_decay": 0.1, "initial_accumulator_value": 0.2}),
+    ("Adagrad", {"lr": 1e-3, "maximize": True}),
+    *with_decays("RMSprop", "alpha"),
+    *with_decays("RMSprop", "alpha", weight_decay=0.1, momentum=0.9, maximize=True),
+    *with_decays("RMSprop", "alpha", weight_decay=0.1, momentum=0.9, centered=True),
+    *with_decays("Adam"),
+    *with_decays("Adam", weight_decay=0.1, maximize=True),
+    *with_decays("Adam", amsgrad=True),
+    ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "amsgrad": True, "eps": 1e-3}),
+    *with_decays("AdamW"),
+    *with_decays("AdamW", weight_decay=0.1, amsgrad=True, maximize=True),
+    *with_decays("NAdam", momentum_decay=4e-2),
+    *with_decays("NAdam", weight_decay=0.1, maximize=True),
+    ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    *with_decays("RAdam", weight_decay=0.1, maximize=True),
+    *with_decays("RAdam", weight_decay=0.1, decoupled_weight_decay=True, eps=1e-3),
+]
+every_torch = pytest.mark.parametrize(
+    ("name", "arguments"), TORCH, ids=[f"{n}-{','.join(f'{k}={v}' for k, v in a.items())}" for n, a in TORCH]
+)
+
+
+def follow_torch(name, arguments, dtype="float64"):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra 'parity')")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))  # Of NAdam's product of momenta.
+    try:
+        p = torch.tensor(START, dtype=getattr(torch, dtype), requires_grad=True)
+        optimizer = getattr(torch.optim, name)([p], **arguments)
+        path = []
+        for g in NOISE:
+            p.grad = torch.tensor(g, dtype=p.dtype)
+            optimizer.step()
+            path.append(p.detach().numpy().astype("float64"))
+        return np.array(path)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def torch_case(name, arguments):
+    arguments = {"lr": 1e-4, **arguments}
+    return arguments, build(getattr(presets, f"torch_{name.lower()}"), arguments)
+
+
+@pytest.mark.parity
+@every_torch
+def test_equals_pytorch(name, arguments):
+    """Measured: 7e-15 at worst."""
+    arguments, tx = torch_case(name, arguments)
+    assert distance(follow(tx), follow_torch(name, arguments)) < 1e-12
+
+
+@pytest.mark.parity
+@every_torch
+def test_equals_pytorch_in_float32(name, arguments):
+    """To 2e-6; the variance of centred RMSProp cancels, and is there as exact as PyTorch's own, at least."""
+    arguments, tx = torch_case(name, arguments)
+    actual, expected = follow(tx, "float32"), follow_torch(name, arguments, "float32")
+    if "centered" in arguments:
+        exact = follow_torch(name, arguments)
+        assert np.abs(actual - exact).max() < 1.2 * np.abs(expected - exact).max()
+    else:
+        assert np.abs(actual - expected).max() < 2e-6
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "NAdam", "RAdam"])
+def test_defaults_are_pytorchs(name):
+    import inspect
+
+    torch = pytest.importorskip("torch")
+    preset = getattr(presets, f"torch_{name.lower()}")
+    theirs = inspect.signature(getattr(torch.optim, name)).parameters
+    implementation = {"params", "foreach", "fused", "capturable", "differentiable"}
+    ours = {n: p.default for n, p in inspect.signature(preset).parameters.items()}
+    assert ours == {n: p.default for n, p in theirs.items() if n not in implementation}
+
+
+@pytest.mark.parity
+def test_complex_parameters_are_two_real_ones_in_pytorch():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    start, *noise = rng.normal(size=(31, 4)) + 1j * rng.normal(size=(31, 4))
+    p = torch.tensor(start, requires_grad=True)
+    optimizer = torch.optim.Adam([p], lr=0.1, weight_decay=0.1)
+    for g in noise:
+        p.grad = torch.tensor(g)
+        optimizer.step()
+    tx = optax.contrib.split_real_and_imaginary(presets.torch_adam(0.1, weight_decay=0.1))
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):  # Which optax's wrapper needs.
+        ours = jnp.asarray(start)
+        state = tx.init(ours)
+        for g in noise:
+            updates, state = tx.update(jnp.asarray(g), state, ours)
+            ours = ours + updates
+    np.testing.assert_allclose(ours, p.detach().numpy(), rtol=1e-12)
+
+
+KERAS = [
+    *({"beta_2": b2} for b2 in DECAYS),
+    *({"beta_2": b2, "amsgrad": True, "weight_decay": 0.1} for b2 in DECAYS),
+    {"epsilon": 1e-3, "beta_1": 0.8},
+]
+
+
+def follow_keras(arguments, dtype="float64"):
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras", reason="Keras is not installed (extra 'parity')")
+    with jax.enable_x64(dtype == "float64"), jax.numpy_dtype_promotion("standard"):
+        keras.config.set_floatx(dtype)  # Of Keras's learning rate.
+        variable = keras.Variable(START, dtype=dtype)
+        optimizer = keras.optimizers.Adam(**arguments)
+        optimizer.build([variable])
+
+        def step(carry, g):
+            carry = optimizer.stateless_apply(carry[1], [g], carry[0])
+            return carry, carry[0][0]
+
+        start = [variable.value], [v.value for v in optimizer.variables]
+        noise = jnp.asarray(NOISE, dtype)
+        return np.asarray(jax.jit(lambda *c: jax.lax.scan(step, c, noise)[1])(*start), "float64")
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("arguments", KERAS, ids=str)
+def test_equals_keras(arguments):
+    """In float32 as far as Keras does itself: it rounds b2, which counts for 1 - b2 from 0.9999 on."""
+    arguments = {"learning_rate": 1e-4} | arguments
+    expected = follow_keras(arguments)
+    tx = build(presets.keras_adam, arguments)
+    assert distance(follow(tx), expected) < 1e-12
+    in_float32 = follow_keras(arguments, "float32")
+    bound = 2e-6
+    if arguments.get("beta_2") == 0.9999:
+        bound += np.abs(in_float32 - expected).max()
+    assert np.abs(follow(tx, "float32") - in_float32).max() < bound
+
+
+OPTAX = [
+    *[("adam", {"b2": b2}) for b2 in DECAYS],
+    *[("adamw", {"b2": b2, "weight_decay": 0.1}) for b2 in DECAYS],
+    *[("nadam", {"b2": b2}) for b2 in DECAYS],
+    *[("amsgrad", {"b2": b2}) for b2 in DECAYS],
+    *[("radam", {"b2": b2}) for b2 in DECAYS],
+    *[("adabelief", {"b2": b2}) for b2 in DECAYS],
+    *[("yogi", {"b2": b2}) for b2 in DECAYS],
+    *[("rmsprop", {"decay": b2, "momentum": 0.9}) for b2 in DECAYS],
+    ("adagrad", {}),
+    ("sgd", {"momentum": 0.9, "nesterov": True}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), OPTAX, ids=[f"{n}-{a}" for n, a in OPTAX])
+def test_the_catalogue_equals_optax(name, arguments):
+    arguments = {"learning_rate": 1e-4} | arguments
+    with jax.numpy_dtype_promotion("standard"):
+        expected = follow(build(getattr(optax, name), arguments))
+    assert distance(follow(build(getattr(rx, name), arguments)), expected) < 1e-12
+
+
+def recorded(framework):
+    return json.loads((pathlib.Path(__file__).parent / "vectors" / f"{framework}.json").read_text("utf-8"))
+
+
+def by_hand(statement, arguments, noise=NOISE, start=START):
+    return np.array(list(statement(lambda t, x: noise[t - 1], start, len(noise), **arguments)))
+
+
+def official_rule(lr, betas, eps, weight_decay, degenerated_to_sgd):
+    """The oracle's names for the arguments of the authors' package."""
+    return {
+        **{"lr": lr, "b1": betas[0], "b2": betas[1], "eps": eps, "weight_decay": weight_decay},
+        "degenerated_to_sgd": degenerated_to_sgd,
+    }
+
+
+OFFICIAL = recorded("official_radam")
+TFA = recorded("tfa_radam")
+TFA_DEFAULTS = {
+    **{"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "weight_decay": 0.0},
+    **{"amsgrad": False, "sma_threshold": 5.0, "total_steps": 0, "warmup_proportion": 0.1, "min_lr": 0.0},
+}
+
+
+def as_keras_keeps_them(arguments):
+    """It rounds Python numbers, but for epsilon, to float32."""
+    kept = ("epsilon", "amsgrad", "total_steps")
+    return {n: a if n in kept else float(np.float32(a)) for n, a in arguments.items()}
+
+
+@pytest.mark.parametrize("index", range(len(OFFICIAL["cases"])))
+def test_equals_what_was_recorded_from_the_authors(index):
+    case = OFFICIAL["cases"][index]
+    noise, start, expected = (np.array(a) for a in (OFFICIAL["gradients"], OFFICIAL["start"], case["params"]))
+    arguments = case["arguments"] | {"betas": tuple(case["arguments"]["betas"])}
+    rule = by_hand(oracle.radam_of_the_authors, official_rule(**arguments), noise, start)
+    computed_in_float32 = case["variant"] == "as published"
+    rtol = 2e-6 if computed_in_float32 else 1e-12
+    np.testing.assert_allclose(rule[4::5], expected, rtol=rtol)
+    actual = follow(build(presets.official_radam, arguments), noise=noise, start=start)
+    np.testing.assert_allclose(actual[4::5], expected, rtol=rtol)
+
+
+@pytest.mark.parametrize("index", range(len(TFA["cases"])))
+def test_equals_what_was_recorded_from_tensorflow_addons(index):
+    case = TFA["cases"][index]
+    noise, start, expected = (np.array(a) for a in (TFA["gradients"], TFA["start"], case["params"]))
+    arguments = TFA_DEFAULTS | case["arguments"]
+    if case["hyperparameters"].startswith("Python numbers"):
+        arguments = as_keras_keeps_them(arguments)
+    rule = by_hand(oracle.radam_of_tensorflow_addons, arguments, noise, start)
+    np.testing.assert_allclose(rule[4::5], expected, rtol=1e-12)
+    actual = follow(build(presets.tfa_radam, arguments), noise=noise, start=start)
+    np.testing.assert_allclose(actual[4::5], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("b2", DECAYS)
+@pytest.mark.parametrize("degenerated_to_sgd", [False, True])
+def test_equals_the_rule_of_the_authors(b2, degenerated_to_sgd):
+    arguments = {"lr": 1e-4, "betas": (0.9, b2), "eps": 1e-8, "weight_decay": 0.1}
+    arguments |= {"degenerated_to_sgd": degenerated_to_sgd}
+    expected = by_hand(oracle.radam_of_the_authors, official_rule(**arguments))
+    tx = build(presets.official_radam, arguments)
+    assert distance(follow(tx), expected) < 1e-12
+    assert np.abs(follow(tx, "float32") - expected).max() < 2e-6
+
+
+@pytest.mark.parametrize("b2", DECAYS)
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_equals_the_rule_of_tensorflow_addons(b2, amsgrad):
+    arguments = TFA_DEFAULTS | {"learning_rate": 1e-4, "beta_2": b2, "amsgrad": amsgrad}
+    arguments |= {"weight_decay": 0.1, "total_steps": 800, "warmup_proportion": 0.15, "min_lr": 1e-5}
+    expected = by_hand(oracle.radam_of_tensorflow_addons, arguments)
+    tx = build(presets.tfa_radam, arguments)
+    assert distance(follow(tx), expected) < 1e-12
+    assert np.abs(follow(tx, "float32") - expected).max() < 2e-6
+
+
+def test_injected_hyperparameters_give_the_same(x64):
+    """Defaults are injected as well: no planned steps are an array of 0 then."""
+    injected = optax.inject_hyperparams(presets.tfa_radam)(learning_rate=1e-4, beta_2=0.99)
+    plain = presets.tfa_radam(learning_rate=1e-4, beta_2=0.99)
+    assert distance(follow(injected, noise=NOISE[:50]), follow(plain, noise=NOISE[:50])) < 1e-12
+    optax.inject_hyperparams(presets.torch_sgd)(lr=0.1, momentum=0.9, nesterov=True).init(jnp.ones(2))

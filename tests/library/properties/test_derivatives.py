@@ -1,0 +1,98 @@
+"""Derivatives through many steps of an optimizer: with respect to gradients, learning rate, b1 and b2."""
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from tests.support.recipes import CATALOGUE, RECIPES, build
+
+STEPS, SIZE = 12, 3
+HYPERPARAMETERS = {"learning_rate": 0.1, "b1": 0.9, "b2": 0.99, "decay": 0.99}
+
+every_recipe = pytest.mark.parametrize("name", CATALOGUE)
+
+
+def inputs(name, scale=1.0, *, steps=STEPS, **changes):
+    """All that there is to differentiate by; a scale of 0 makes all gradients exactly zero."""
+    names = inspect.signature(RECIPES[name]).parameters
+    chosen = {n: v for n, v in (HYPERPARAMETERS | changes).items() if n in names}
+    gradients = scale * np.random.default_rng(0).normal(size=(steps, SIZE))
+    return {n: jnp.asarray(v, float) for n, v in {"gradients": gradients, **chosen}.items()}
+
+
+def unrolled(name, x, count=0):
+    """The parameters after all gradients, the first of which is that of step count + 1."""
+    tx = build(name, **{n: v for n, v in x.items() if n != "gradients"})
+    params = jnp.linspace(-0.5, 1.0, SIZE)
+    state = tx.init(params)
+    if optax.tree.get_all_with_path(state, "count"):
+        state = optax.tree.set(state, count=count)
+
+    def step(carry, g):
+        params, state = carry
+        updates, state = tx.update(g, state, params)
+        return (params + updates, state), None
+
+    return jax.lax.scan(step, (params, state), x["gradients"])[0][0]
+
+
+def loss(name, x, count=0):
+    return jnp.sum(unrolled(name, x, count) * jnp.arange(1.0, SIZE + 1))
+
+
+def both_modes(name):
+    """The reverse-mode derivative of the loss and the forward-mode derivative of the parameters."""
+    of_loss = jax.grad(functools.partial(loss, name))
+    of_params = jax.jacfwd(functools.partial(unrolled, name))
+    return jax.jit(lambda x, count: (of_loss(x, count), of_params(x, count)))
+
+
+@every_recipe
+def test_derivatives_are_finite(name):
+    """Random gradients and zeros, with momentum and b1 = 0, from the first step and late in a run."""
+    derivatives = both_modes(name)
+    for scale in (1.0, 0.0):
+        for b1 in (0.9, 0.0):
+            for count in (0, 10_000):
+                x = inputs(name, scale, b1=b1)
+                reverse, forward = derivatives(x, jnp.asarray(count))
+                for mode in (reverse, forward):
+                    for argument, derivative in mode.items():
+                        assert jnp.isfinite(derivative).all(), (scale, b1, count, argument)
+                weights = np.arange(1, SIZE + 1)
+                for argument in x:
+                    contracted = np.tensordot(weights, np.asarray(forward[argument], "float64"), 1)
+                    size = np.abs(contracted).max()
+                    np.testing.assert_allclose(reverse[argument], contracted, rtol=1e-3, atol=1e-3 * size)
+
+
+@pytest.mark.parametrize("name", ["adam", "nadam", "amsgrad", "amsgrad_after_max", "radam", "radam_exact"])
+def test_derivatives_are_those_of_finite_differences(name, x64):
+    """By all arguments at b1 = 0.9; at b1 = 0 by b1, from the right."""
+    x, restore = ravel_pytree(inputs(name))
+    function = jax.jit(lambda flat: loss(name, restore(flat)))
+    batched, derivative = jax.jit(jax.vmap(function)), jax.jit(jax.grad(function))
+    h = 1e-6
+    up, down = (batched(x[None] + sign * h * jnp.eye(x.size)) for sign in (1, -1))
+    np.testing.assert_allclose(derivative(x), (up - down) / (2 * h), rtol=1e-5, atol=1e-8)
+
+    h = 1e-5
+    at_0, at_h, at_2h = (ravel_pytree(inputs(name, b1=b1))[0] for b1 in (0.0, h, 2 * h))
+    difference = (-3 * function(at_0) + 4 * function(at_h) - function(at_2h)) / (2 * h)
+    np.testing.assert_allclose(restore(derivative(at_0))["b1"], difference, rtol=1e-5)
+
+
+def test_second_derivatives_are_finite():
+    """By all arguments, over steps on both sides of the threshold, at zero gradients as well."""
+    _, restore = ravel_pytree(inputs("radam", steps=8))
+    hessian = jax.jit(jax.hessian(lambda flat: loss("radam", restore(flat))))
+    for scale in (1.0, 0.0):
+        second = hessian(ravel_pytree(inputs("radam", scale, steps=8))[0])
+        assert jnp.isfinite(second).all(), scale
+        assert (second != 0).any()
