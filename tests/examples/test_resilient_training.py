@@ -1,4 +1,4 @@
-"""The training loop of ``examples/resilient_training.py`` against SIGKILL, corruption and a full disk."""
+"""The resilient training loop (``examples/resilient/``) against SIGKILL, corruption and a full disk."""
 
 import csv
 import os
