@@ -273,7 +273,7 @@ def start(function, folder, count):
         address = f"127.0.0.1:{free.getsockname()[1]}"
     flags = " ".join(f for f in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in f)
     env = os.environ | {"XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count=2"}
-    script = "from tests import test_elastic; test_elastic.join(*__import__('sys').argv[1:])"
+    script = f"from {__name__} import join; join(*__import__('sys').argv[1:])"
     return [
         subprocess.Popen(
             [sys.executable, "-W", "error", "-c", script, function, str(folder), address, str(count), str(i)],
