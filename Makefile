@@ -42,22 +42,22 @@ $(BIN)/python:
 $(BIN)/uv: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
 
-.venv/examples: pyproject.toml | $(BIN)/uv
-	$(UV) --python $(BIN)/python --editable '.[examples]'
+.venv/examples: pyproject.toml examples/pyproject.toml | $(BIN)/uv
+	$(UV) --python $(BIN)/python --editable . ./examples
 	touch $@
 
-.venv/test: pyproject.toml | $(BIN)/uv
+.venv/test: pyproject.toml examples/pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(UV) --python $(BIN)/python --editable '.[examples,checkpoint,parity,test]'
+	$(UV) --python $(BIN)/python --editable '.[parity]' ./examples --group test --group benchmarks
 	touch $@ .venv/examples
 
 .venv/lint: pyproject.toml .venv/test | $(BIN)/uv
-	$(UV) --python $(BIN)/python --editable '.[lint]'
+	$(UV) --python $(BIN)/python --group lint
 	touch $@
 
 .venv-oldest/test: pyproject.toml | $(BIN)/uv
 	$(PYTHON) -m venv .venv-oldest
-	$(UV) --python $(OLDEST)/python --resolution lowest-direct --editable '.[checkpoint,test]'
+	$(UV) --python $(OLDEST)/python --resolution lowest-direct --editable '.[checkpoint]' --group test
 	touch $@
 
 clean:

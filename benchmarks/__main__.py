@@ -7,8 +7,9 @@ from pathlib import Path
 from examples.lab.commands import run_command
 
 COMMANDS = {file.stem: file for file in sorted((Path(__file__).parent / "commands").glob("[a-z]*.py"))}
-EXTRA = ("flax", "matplotlib", "mpmath", "rich")
-run = partial(run_command, "benchmarks", COMMANDS, EXTRA)
+NEEDS = ("flax", "matplotlib", "mpmath", "rich")
+INSTALL = "pip install . ./examples --group benchmarks"
+run = partial(run_command, "benchmarks", COMMANDS, NEEDS, INSTALL)
 
 if __name__ == "__main__":
     sys.exit(run(sys.argv[1:]))

@@ -26,7 +26,7 @@ from benchmarks.frame.benchmark import Benchmark, add_names
 from benchmarks.frame.figure import panels
 from benchmarks.hardware import hlo as _hlo
 from benchmarks.hardware.compiled import chip_bytes, codec, compiled, laid_out
-from benchmarks.hardware.targets import EXTRAS, TARGETS, devices, installed, prepare
+from benchmarks.hardware.targets import GROUPS, TARGETS, devices, installed, prepare
 from benchmarks.subjects.peers import CATALOGUE, CODECS, RATE
 from benchmarks.timing.rounds import Spread
 
@@ -57,11 +57,11 @@ def main(arguments: Sequence[str]) -> None:
     optimizers = options.optimizers or (QUICK["optimizers"] if options.quick else list(RECIPES))
     targets = options.targets or (QUICK["targets"] if options.quick else list(TARGETS))
     missing = [target for target in targets if not installed(target)]
-    extras = ",".join(dict.fromkeys(EXTRAS[target] for target in missing))
+    groups = " ".join(dict.fromkeys(f"--group {GROUPS[target]}" for target in missing))
     if missing and (options.targets or missing == targets):
-        raise SystemExit(f"no compiler for {', '.join(missing)}: pip install 'radam-optax[{extras}]'")
+        raise SystemExit(f"no compiler for {', '.join(missing)}: pip install . ./examples {groups}")
     if missing:
-        bench.note(f"Left out, for want of radam-optax[{extras}]: {', '.join(missing)}.")
+        bench.note(f"Left out, for want of {groups}: {', '.join(missing)}.")
     for target in targets:
         if target not in missing:
             _measure(bench, target, optimizers)

@@ -25,7 +25,7 @@ from benchmarks.frame.figure import panels
 from benchmarks.hardware import hlo as _hlo
 from benchmarks.hardware.compiled import chip_bytes, codec, compiled, laid_out
 from benchmarks.hardware.llama import LLAMA_2
-from benchmarks.hardware.targets import EXTRAS, TPUS, devices, installed, prepare
+from benchmarks.hardware.targets import GROUPS, TPUS, devices, installed, prepare
 from benchmarks.subjects.peers import DECAY, RATE
 from benchmarks.timing.rounds import Spread
 
@@ -60,8 +60,8 @@ def main(arguments: Sequence[str]) -> None:
     chosen = {"targets": SLICES, "models": LLAMA_2, "states": STATES} | (QUICK if bench.options.quick else {})
     chosen |= {name: given for name in chosen if (given := getattr(bench.options, name))}
     if missing := [target for target in chosen["targets"] if not installed(target)]:
-        extra = EXTRAS[missing[0]]
-        raise SystemExit(f"no compiler for {', '.join(missing)}: pip install 'radam-optax[{extra}]'")
+        group = GROUPS[missing[0]]
+        raise SystemExit(f"no compiler for {', '.join(missing)}: pip install . ./examples --group {group}")
     for target in chosen["targets"]:
         rows = [
             measured(model, state, target, devices(target))

@@ -45,7 +45,7 @@ GPUS = {
     "h200": {"name": "NVIDIA H200 141GB HBM3e", "bandwidth": 4800000000000, "memory": 151397597184},
 }
 TARGETS = (*TPUS, *GPUS)
-EXTRAS = {target: "tpu-aot" if target in TPUS else "cuda-aot" for target in TARGETS}
+GROUPS = {target: "tpu-aot" if target in TPUS else "cuda-aot" for target in TARGETS}
 
 _ENVIRONMENT = {
     "TPU_SKIP_MDS_QUERY": "1",  # This is no machine of Google's cloud, to be asked what TPU it has.

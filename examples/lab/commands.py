@@ -26,14 +26,19 @@ def stop(*_: Any) -> NoReturn:
 
 
 def run_command(
-    package: str, commands: Mapping[str, Path], needs: Sequence[str], arguments: Sequence[str]
+    package: str,
+    commands: Mapping[str, Path],
+    needs: Sequence[str],
+    install: str,
+    arguments: Sequence[str],
 ) -> int:
     """Runs the command named first with the other arguments.
 
     Args:
-      package: of the commands, in the plural; the extra that they need has its name.
+      package: of the commands, in the plural.
       commands: the file of each command, by name.
-      needs: the packages of that extra; where one is missing, the message is the extra.
+      needs: the packages that they need beside the library's own needs.
+      install: the command that installs them; where one is missing, the message says it.
       arguments: of the command line.
 
     Returns:
@@ -59,7 +64,7 @@ def run_command(
         missing = (error.name or "").partition(".")[0]
         if missing not in needs:
             raise
-        print(f"{name} needs {missing}: pip install 'radam-optax[{package}]'", file=sys.stderr)
+        print(f"{name} needs {missing}: {install}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         stop()

@@ -73,7 +73,7 @@ def test_a_compiler_that_is_not_there_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(aot_scale, "prepare", lambda: None)
     monkeypatch.setattr(aot_scale, "installed", lambda target: False)
     with pytest.raises(
-        SystemExit, match=r"^no compiler for v5e:16x16: pip install 'radam-optax\[tpu-aot\]'$"
+        SystemExit, match=r"^no compiler for v5e:16x16: pip install \. \./examples --group tpu-aot$"
     ):
         aot_scale.main(["--quick", "--out", str(tmp_path)])
 
@@ -82,7 +82,7 @@ def test_a_compiler_that_is_not_there_is_one_line(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_llama_7b_fits_a_slice_and_its_update_stays_on_the_chips(tmp_path):
     if not _targets.installed("v5e:16x16"):
-        pytest.skip("needs the extra 'tpu-aot'")
+        pytest.skip("needs the group 'tpu-aot'")
     command = [sys.executable, "-m", "benchmarks", "aot_scale", "--quick", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=600)
     assert done.returncode == 0, done.stderr

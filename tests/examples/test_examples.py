@@ -79,7 +79,7 @@ def test_a_missing_extra_is_named(name, package):
     hide = f"import sys; sys.modules['{package}'] = None; from examples.__main__ import run; "
     code, out, err = run("-c", hide + f"sys.exit(run(['{name}']))")
     assert (code, out) == (1, "")
-    assert err == f"{name} needs {package}: pip install 'radam-optax[examples]'\n"
+    assert err == f"{name} needs {package}: pip install . ./examples\n"
 
 
 def test_an_interrupt_leaves_one_line_and_no_files(tmp_path):
