@@ -23,12 +23,13 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
-from benchmarks.frame.figure import panels
-from benchmarks.hardware import hlo as _hlo
-from benchmarks.hardware.compiled import chip_bytes, codec, compiled, laid_out
+from benchmarks.frame.figure import Panels, panels
+from benchmarks.frame.spread import exactly
+from benchmarks.hardware import hlo
+from benchmarks.hardware.compiled import chip_bytes, compiled, laid_out
 from benchmarks.hardware.targets import GROUPS, TARGETS, devices, installed, prepare
-from benchmarks.subjects.peers import CATALOGUE, CODECS, RATE
-from benchmarks.timing.rounds import Spread
+from benchmarks.subjects.codecs import CODECS, divided_codec
+from benchmarks.subjects.peers import CATALOGUE, RATE
 
 # Matrices and vectors of a large network, and the axes of the chips that theirs are divided over.
 LEAVES = {
@@ -40,7 +41,8 @@ LEAVES = {
     "norm": ((4096,), ()),
 }
 RECIPES = {name: peers.ours for name, peers in CATALOGUE.items()} | {
-    f"radam in {name}": lambda name=name: rx.compress_state(rx.radam(RATE), codec(name)) for name in CODECS
+    f"radam in {name}": lambda name=name: rx.compress_state(rx.radam(RATE), divided_codec(name))
+    for name in CODECS
 }
 SCALARS = 1e-4  # What a step's scalars may add to its bytes.
 QUICK = {"targets": ["v5e:2x2", "h200"], "optimizers": ["sgd", "radam", "radam_amsgrad"]}
@@ -92,7 +94,7 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
     text = step.as_text()
     sizes = [math.prod(leaf.sharding.shard_shape(leaf.shape)) for leaf in params.values()]
     matrix = min(size for size, leaf in zip(sizes, params.values(), strict=True) if leaf.ndim > 1)
-    kernels = [kernel for kernel in _hlo.kernels(text) if kernel.opcode not in _hlo.MOVES]
+    kernels = [kernel for kernel in hlo.kernels(text) if kernel.opcode not in hlo.MOVES]
     on_leaves = sum(kernel.elements >= min(sizes) for kernel in kernels)
     row = {
         "chips": params["norm"].sharding.num_devices,
@@ -100,10 +102,10 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
         "parameters": sum(sizes),  # That a chip holds.
         "kernels": on_leaves,
         "other_kernels": len(kernels) - on_leaves,
-        "bytes": _hlo.moved_bytes(text),
+        "bytes": hlo.moved_bytes(text),
         "least_bytes": 3 * chip_bytes(params) + 2 * chip_bytes(state),
         "temp_bytes": step.memory_analysis().temp_size_in_bytes,
-        "collectives": _hlo.collectives(text) + _hlo.collectives(init.as_text()),
+        "collectives": hlo.collectives(text) + hlo.collectives(init.as_text()),
     }
     missed = {
         "kernels": row["kernels"] > row["leaves"],
@@ -128,12 +130,10 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    def point(row: dict[str, Any], key: str) -> Spread:
-        value = row[key] / row["parameters"]
-        return Spread(value, value, value)
-
-    data: dict[str, dict[str, dict[str, Spread]]] = {}
+    data: Panels = {}
     for row in rows:
-        names = {"compiled": "bytes", "least": "least_bytes"}
-        data.setdefault(row["target"], {})[row["optimizer"]] = {n: point(row, k) for n, k in names.items()}
+        data.setdefault(row["target"], {})[row["optimizer"]] = {
+            name: exactly(row[key] / row["parameters"])
+            for name, key in (("compiled", "bytes"), ("least", "least_bytes"))
+        }
     return panels(data, "bytes read and written in a step, per parameter")

@@ -21,13 +21,14 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
-from benchmarks.frame.figure import panels
-from benchmarks.hardware import hlo as _hlo
-from benchmarks.hardware.compiled import chip_bytes, codec, compiled, laid_out
-from benchmarks.hardware.llama import LLAMA_2
+from benchmarks.frame.figure import Panels, panels
+from benchmarks.frame.spread import exactly
+from benchmarks.hardware import hlo
+from benchmarks.hardware.compiled import chip_bytes, compiled, laid_out
 from benchmarks.hardware.targets import GROUPS, TPUS, devices, installed, prepare
+from benchmarks.subjects.codecs import divided_codec
+from benchmarks.subjects.llama import LLAMA_2
 from benchmarks.subjects.peers import DECAY, RATE
-from benchmarks.timing.rounds import Spread
 
 
 class Chip(NamedTuple):
@@ -85,7 +86,7 @@ def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[
     """
     chip = CHIPS[target.partition(":")[0]]
     tx = rx.radamw(RATE, weight_decay=DECAY)
-    tx = tx if state == FLOAT32 else rx.compress_state(tx, codec(state))
+    tx = tx if state == FLOAT32 else rx.compress_state(tx, divided_codec(state))
     params = laid_out(LLAMA_2[model].leaves(), chips)
     row = {
         "target": target,
@@ -104,7 +105,7 @@ def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[
             raise
         return row | dict.fromkeys(unknown) | {"fits": False}
     memory, text = step.memory_analysis(), step.as_text()
-    moved = _hlo.moved_bytes(text)
+    moved = hlo.moved_bytes(text)
     peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return row | {
         "state_bytes": chip_bytes(shapes),
@@ -112,7 +113,7 @@ def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[
         "temp_bytes": memory.temp_size_in_bytes,
         "moved_bytes": moved,
         "seconds": moved / (chip.bandwidth * 1e9),
-        "collectives": _hlo.collectives(text) + _hlo.collectives(init.as_text()),
+        "collectives": hlo.collectives(text) + hlo.collectives(init.as_text()),
         "fits": peak + memory.temp_size_in_bytes <= row["memory"],
     }
 
@@ -132,9 +133,9 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    data: dict[str, dict[str, dict[str, Spread]]] = {}
+    data: Panels = {}
     for row in rows:
         values = {what: row[f"{what}_bytes"] for what in ("state", "peak")}
-        point = {what: Spread(*[value / 1e9] * 3) for what, value in values.items() if value is not None}
+        point = {what: exactly(value / 1e9) for what, value in values.items() if value is not None}
         data.setdefault(row["target"], {})[f"{row['model']}, {row['state']}"] = point
     return panels(data, "GB per chip")

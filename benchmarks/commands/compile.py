@@ -19,10 +19,10 @@ from jax.extend import core
 from matplotlib.figure import Figure
 
 from benchmarks.frame.benchmark import Benchmark, add_names, grid
-from benchmarks.frame.figure import panels
+from benchmarks.frame.figure import Panels, panels
+from benchmarks.frame.spread import Spread, spread
 from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, PACKAGES
-from benchmarks.timing.jax_step import jitted_step
-from benchmarks.timing.rounds import Spread, spread
+from benchmarks.subjects.step import jitted_step
 from examples.lab.support import positive_int
 
 LEAVES = {"1": 1, "10": 10, "100": 100, "1000": 1000}
@@ -59,7 +59,8 @@ def measure(tx: optax.GradientTransformation, params: Any) -> Cost:
     marks.append(time.perf_counter())
     lowered.compile()
     marks.append(time.perf_counter())
-    return Cost(*np.diff(marks).tolist(), sum(1 for _ in equations(traced.jaxpr.jaxpr)))
+    trace, lower, compile_ = np.diff(marks).tolist()
+    return Cost(trace, lower, compile_, sum(1 for _ in equations(traced.jaxpr.jaxpr)))
 
 
 def equations(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
 
     bench = Benchmark("compile", __doc__, arguments, add_options)
     options = bench.options
-    if jax.config.jax_compilation_cache_dir:
+    if jax.config.values["jax_compilation_cache_dir"]:
         bench.parser.error("unset JAX_COMPILATION_CACHE_DIR: what is in the cache is not compiled")
     optimizers = options.optimizers or (["radam"] if options.quick else OPTIMIZERS)
     leaves = options.leaves or (["1", "10"] if options.quick else list(LEAVES))
@@ -180,7 +181,7 @@ def _tables(bench: Benchmark, optimizers: Sequence[str], columns: Sequence[str])
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Spread]]] = {}
+    shown: Panels = {}
     for row in rows:
         for phase in PHASES:
             line = shown.setdefault(f"{phase}, {row['optimizer']}", {}).setdefault(

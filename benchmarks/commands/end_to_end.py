@@ -17,10 +17,11 @@ from flax import nnx
 from matplotlib.figure import Figure
 
 from benchmarks.frame.benchmark import Benchmark, add_names
-from benchmarks.frame.figure import panels
-from benchmarks.subjects.peers import CATALOGUE, PACKAGES
+from benchmarks.frame.figure import Panels, panels
+from benchmarks.frame.spread import Spread, spread
+from benchmarks.subjects.peers import CATALOGUE, OURS, PACKAGES
 from benchmarks.timing.jax_step import JaxStep
-from benchmarks.timing.rounds import Spread, Timer, interleaved, spread, timer
+from benchmarks.timing.rounds import Timer, interleaved, timer
 from examples.lab.support import positive_int
 from examples.models.mlp import MLP
 from examples.models.resnet import ResNet
@@ -164,7 +165,7 @@ def _measure(
                 "step": spread(step)._asdict(),
                 "alone": spread(alone)._asdict(),
                 "share": spread(1 - gradient / step)._asdict(),
-                "ours_over_this": spread(of["step", optimizer, "radam_optax"] / step)._asdict(),
+                "ours_over_this": spread(of["step", optimizer, OURS] / step)._asdict(),
                 "rounds": {"gradient": gradient.tolist(), "step": step.tolist(), "alone": alone.tolist()},
             }
             bench.rows.append(row)
@@ -201,7 +202,7 @@ def _table(bench: Benchmark) -> None:
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Spread]]] = {}
+    shown: Panels = {}
     for row in rows:
         point = Spread(*(100 * value for value in row["share"].values()))
         shown.setdefault(row["model"], {}).setdefault(row["optimizer"], {})[row["competitor"]] = point

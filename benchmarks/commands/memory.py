@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names, grid
-from benchmarks.frame.figure import panels
-from benchmarks.subjects.peers import CATALOGUE, CODECS, OPTAX, OURS, Recipe
-from benchmarks.timing.jax_step import compiled_step, nbytes
-from benchmarks.timing.rounds import Spread
+from benchmarks.frame.figure import Panels, panels
+from benchmarks.frame.spread import exactly
+from benchmarks.subjects.codecs import CODECS
+from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, Recipe
+from benchmarks.subjects.step import compiled_step, nbytes
 
 BFLOAT16 = jnp.bfloat16
 DTYPES: Mapping[str, Mapping[str, Any]] = {
@@ -96,7 +97,7 @@ def _tables(bench: Benchmark, optimizers: Sequence[str]) -> None:
 
             def cell(optimizer: str, format_: str, package: str = package, field: str = field) -> str | None:
                 row = found.get((package, optimizer, format_))
-                return row and f"{row[f'{field}_per_parameter']:.2f}"
+                return f"{row[f'{field}_per_parameter']:.2f}" if row else None
 
             columns = FORMATS if package == OURS else list(DTYPES)
             if lines := grid(optimizers, columns, cell):
@@ -104,11 +105,11 @@ def _tables(bench: Benchmark, optimizers: Sequence[str]) -> None:
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Spread]]] = {}
+    shown: Panels = {}
     for title, field in (("state", "state"), ("at the peak of a step", "peak")):
         for row in rows:
             if row["competitor"] == OURS:
                 value = row[f"{field}_per_parameter"]
                 point = shown.setdefault(title, {}).setdefault(row["optimizer"], {})
-                point[row["format"]] = Spread(value, value, value)
+                point[row["format"]] = exactly(value)
     return panels(shown, "bytes per parameter")

@@ -13,10 +13,11 @@ import numpy as np
 import optax
 from flax import nnx
 from matplotlib.figure import Figure
+from rich.console import Console
 
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
-from benchmarks.subjects.peers import CODECS
+from benchmarks.subjects.codecs import CODECS
 from examples.data.text import Corpus, standard_library
 from examples.lab.support import positive_int, task
 from examples.lab.training import Task, train
@@ -39,13 +40,23 @@ BARS = {  # Percent.
 POINTS = 10
 
 
-class _Loop:
-    """What :func:`train` asks of a study: a loop, without its progress on disk; keeps the last carry."""
+class Loop:
+    """A loop without progress on disk, which a study would have; keeps the last carry."""
 
-    def __init__(self, console: Any):
+    def __init__(self, console: Console):
         self.console = console
+        self.last: Any = None
 
-    def scan(self, name, program, carry, inputs, length, status, steps):
+    def scan(
+        self,
+        name: str,
+        program: Callable[..., tuple[Any, Any]],
+        carry: Any,
+        inputs: Callable[[int], tuple[Any, ...]],
+        length: int,
+        status: Callable[[Any], str],
+        steps: int,
+    ) -> tuple[Any, Any]:
         records = []
         with task(self.console, name, length * steps) as report:
             for i in range(length):
@@ -160,7 +171,7 @@ def main(arguments: Sequence[str]) -> None:
         params = jax.eval_shape(lambda problem=problem: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
         reference = None
         for name in names:
-            loop, of = _Loop(bench.console), recipe(optimizer, name, steps)
+            loop, of = Loop(bench.console), recipe(optimizer, name, steps)
             curves = train(
                 loop, f"{title}, {name}", problem, of, [RATE],
                 seeds=seeds, steps=steps, chunk=chunk,

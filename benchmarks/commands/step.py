@@ -9,6 +9,7 @@ round; given are their medians.
 
 import argparse
 import gc
+import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,23 +18,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.frame.benchmark import Benchmark, add_names, grid
-from benchmarks.frame.figure import panels
-from benchmarks.subjects import shapes as _shapes
-from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, PACKAGES, Torch
+from benchmarks.frame.figure import Panels, panels
+from benchmarks.frame.spread import Spread, spread
+from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, PACKAGES, TORCH_FORMS, Torch
+from benchmarks.subjects.shapes import FULL, QUICK, SHAPES
 from benchmarks.timing.child import MULTI_OUTPUT_FUSION, Child, ChildError
 from benchmarks.timing.jax_step import JaxStep, gradients_of
 from benchmarks.timing.limit import COPY, SCALE, limit_timers
-from benchmarks.timing.rounds import Spread, Timer, interleaved, spread
+from benchmarks.timing.rounds import Timer, interleaved
 from examples.lab.support import positive_int
 
-try:
-    from benchmarks.timing import torch_step as _torch_step
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    _torch_step = None
-
-TORCH = ("for-loop", "foreach", "fused", "compiled")
 WITH_FLAG = {OURS: f"{OURS}, flag", OPTAX: f"{OPTAX}, flag"}
 COMPILED_LEAVES = 200  # torch.compile takes minutes there, and many more beyond.
 WARM_UP = 7  # RAdam is rectified from its 6th step on, and PyTorch's does other work until then.
@@ -43,8 +37,8 @@ QUICK_OPTIMIZERS = ["sgd", "adam", "radam"]
 def main(arguments: Sequence[str]) -> None:
     def add_options(parser: argparse.ArgumentParser) -> None:
         add_names(parser, "optimizers", list(CATALOGUE))
-        add_names(parser, "shapes", [*_shapes.FULL, *_shapes.QUICK])
-        add_names(parser, "peers", [OPTAX, *TORCH])
+        add_names(parser, "shapes", list(SHAPES))
+        add_names(parser, "peers", [OPTAX, *TORCH_FORMS])
         parser.add_argument("--rounds", type=positive_int, metavar="N", help="default: 20, with --quick 3")
         parser.add_argument(
             "--multi-output-fusion",
@@ -55,19 +49,17 @@ def main(arguments: Sequence[str]) -> None:
     bench = Benchmark("step", __doc__, arguments, add_options)
     options = bench.options
     optimizers = options.optimizers or (QUICK_OPTIMIZERS if options.quick else list(CATALOGUE))
-    shapes = options.shapes or list(_shapes.QUICK if options.quick else _shapes.FULL)
-    peers = options.peers or [OPTAX, *TORCH]
+    shapes = options.shapes or list(QUICK if options.quick else FULL)
+    peers = options.peers or [OPTAX, *TORCH_FORMS]
     rounds = options.rounds or (3 if options.quick else 20)
-    torch_peers = [peer for peer in peers if peer in TORCH]
+    torch_peers = [peer for peer in peers if peer in TORCH_FORMS]
     if torch_peers and not _can_compare_with_torch(bench):
         torch_peers = []
     child = Child(MULTI_OUTPUT_FUSION) if options.multi_output_fusion else None
     try:
         for shape in shapes:
-            gradients = gradients_of((_shapes.FULL | _shapes.QUICK)[shape]())
-            tensors = (
-                _torch_step.tensors_of([np.asarray(g) for g in gradients.values()]) if torch_peers else []
-            )
+            gradients = gradients_of(SHAPES[shape]())
+            tensors = _tensors_of(gradients) if torch_peers else []
             for optimizer in optimizers:
                 group = Group(bench, optimizer, shape, gradients)
                 group.add_jax(OPTAX in peers)
@@ -87,14 +79,22 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _can_compare_with_torch(bench: Benchmark) -> bool:
-    if _torch_step is None:
+    if importlib.util.find_spec("torch") is None:
         bench.note("PyTorch is not installed and left out.")
         return False
+    from benchmarks.timing.torch_step import device
+
     here = jax.default_backend()
-    if (here == "gpu") != (_torch_step.device().type == "cuda"):
-        bench.note(f"PyTorch computes on {_torch_step.device()}, JAX on {here}; PyTorch is left out.")
+    if (here == "gpu") != (device().type == "cuda"):
+        bench.note(f"PyTorch computes on {device()}, JAX on {here}; PyTorch is left out.")
         return False
     return True
+
+
+def _tensors_of(gradients: dict[str, jax.Array]) -> list[Any]:
+    from benchmarks.timing.torch_step import tensors_of
+
+    return tensors_of([np.asarray(g) for g in gradients.values()])
 
 
 class Group:
@@ -112,14 +112,16 @@ class Group:
             self._add(OPTAX, JaxStep(self.peers.optax(), self.gradients))
 
     def add_torch(self, form: str, tensors: Sequence[Any]) -> None:
+        from benchmarks.timing.torch_step import TorchStep, has_form
+
         peer: Torch | None = self.peers.torch
-        if peer is None or not _torch_step.has_form(peer, form):
+        if peer is None or not has_form(peer, form):
             return
         if form == "compiled" and len(tensors) > COMPILED_LEAVES:
             self.bench.note(f"torch.compile is left out at more than {COMPILED_LEAVES} leaves.")
             return
         try:
-            self._add(form, _torch_step.TorchStep(peer, form, tensors))
+            self._add(form, TorchStep(peer, form, tensors))
         except Exception as error:  # Whatever PyTorch and its compiler raise: the others go on.
             reason = str(error).strip().partition("\n")[0]
             self.bench.note(f"PyTorch's {form} {peer.name} does not work: {type(error).__name__}: {reason}")
@@ -246,7 +248,7 @@ def _tables(bench: Benchmark, optimizers: Sequence[str], shapes: Sequence[str]) 
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
-    shown: dict[str, dict[str, dict[str, Spread]]] = {}
+    shown: Panels = {}
     for row in rows:
         at = row["bytes"] / 1e9
         point = Spread(row["gb_per_s"], at / row["seconds"]["high"], at / row["seconds"]["low"])

@@ -1,17 +1,15 @@
 """Dots with their quartiles: one panel per group, one line per name, one colour per competitor."""
 
-from collections.abc import Mapping
-
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from benchmarks.timing.rounds import Spread
+from benchmarks.frame.spread import Spread
+
+Panels = dict[str, dict[str, dict[str, Spread]]]  # By panel, line and competitor.
 
 
-def panels(
-    data: Mapping[str, Mapping[str, Mapping[str, Spread]]], label: str, *, log: bool = False
-) -> Figure:
+def panels(data: Panels, label: str, *, log: bool = False) -> Figure:
     """A figure from ``data[panel][line][competitor]``, panels side by side.
 
     Args:

@@ -9,16 +9,9 @@ import numpy as np
 import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from benchmarks.subjects.peers import CODECS
-from benchmarks.timing.jax_step import compiled_step
-from radam_optax.codecs import Codec
+from benchmarks.subjects.step import compiled_step
 
 Leaves = Mapping[str, tuple[tuple[int, ...], tuple[str | None, ...]]]
-
-
-def codec(name: str) -> Codec:
-    """Of a name, for axes that are divided over up to 32 chips."""
-    return CODECS[name](**({"shards": 32} if name == "int8_blockwise" else {}))
 
 
 class Compiled(NamedTuple):

@@ -11,19 +11,8 @@ import radam_optax as rx
 RATE = 1e-4  # All learning rates.
 DECAY = 1e-4  # All decoupled weight decays.
 
-# Of the state, by the names of `radam_optax.codecs`.
-CODECS: dict[str, Callable[..., rx.codecs.Codec]] = {
-    make.__name__: make
-    for make in (
-        rx.codecs.bfloat16_compensated,
-        rx.codecs.bfloat16_stochastic,
-        rx.codecs.int8_blockwise,
-        rx.codecs.float8_stochastic,
-        rx.codecs.bfloat16_nearest,
-    )
-}
-
 OURS, OPTAX = "radam_optax", "optax"
+TORCH_FORMS = ("for-loop", "foreach", "fused", "compiled")  # In which PyTorch has its optimizers.
 PACKAGES = {OURS: "ours", OPTAX: "optax"}  # The fields of `Peers`.
 
 Recipe = Callable[..., optax.GradientTransformation]  # Of the arguments that are left, all by keyword.

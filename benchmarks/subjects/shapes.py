@@ -57,3 +57,4 @@ QUICK: dict[str, Callable[[], Shapes]] = {
     "1x30k": lambda: alike(1, 30_000),
     "3x1k": lambda: alike(3, 1_000),
 }
+SHAPES = FULL | QUICK

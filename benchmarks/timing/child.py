@@ -5,8 +5,8 @@ import os
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.subjects import shapes as _shapes
 from benchmarks.subjects.peers import CATALOGUE
+from benchmarks.subjects.shapes import SHAPES
 from benchmarks.timing.jax_step import JaxStep, gradients_of
 from benchmarks.timing.rounds import Timer
 
@@ -30,7 +30,7 @@ def _serve(connection: Connection) -> None:
             steps.clear()
             timers.clear()
             optimizer, shape, packages = arguments
-            gradients = gradients_of((_shapes.FULL | _shapes.QUICK)[shape]())
+            gradients = gradients_of(SHAPES[shape]())
             for package in packages:
                 step = JaxStep(getattr(CATALOGUE[optimizer], package)(), gradients)
                 steps[package], timers[package] = step, step.timer()

@@ -1,13 +1,13 @@
-"""One optimizer's training step in JAX: compiled, donated, with what the compiler says about it."""
+"""An optimizer's step in JAX that can be timed, with what the compiler says about it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.subjects.step import compiled_step, nbytes
 from benchmarks.timing.rounds import Timer, timer
 
 Gradients = dict[str, jax.Array]
@@ -17,34 +17,6 @@ def gradients_of(shapes: Sequence[tuple[int, ...]]) -> Gradients:
     """Standard normal gradients, float32; always the same."""
     draw = np.random.default_rng(0)
     return {f"leaf{i}": jnp.asarray(draw.standard_normal(s, np.float32)) for i, s in enumerate(shapes)}
-
-
-def compiled_step(tx: optax.GradientTransformation, params: Any, state: Any, gradients: Any) -> Any:
-    """``params, state = step(params, state, gradients)``, compiled; the old ones are overwritten.
-
-    JAX matches donated arguments to results by shape and in order: were they taken in another order
-    than they are returned in, every leaf would be copied.
-
-    Args:
-      tx: the optimizer.
-      params, state, gradients: arrays, or their shapes (:class:`jax.ShapeDtypeStruct`).
-    """
-    return jitted_step(tx).lower(params, state, gradients).compile()
-
-
-def jitted_step(tx: optax.GradientTransformation) -> Any:
-    """What :func:`compiled_step` compiles."""
-
-    def step(params, state, gradients):
-        updates, state = tx.update(gradients, state, params)
-        return optax.apply_updates(params, updates), state
-
-    return jax.jit(step, donate_argnums=(0, 1))
-
-
-def nbytes(tree: Any) -> int:
-    """Of all arrays, or shapes, in a tree."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 class JaxStep:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,20 +11,6 @@ import numpy as np
 REST = 0.01
 
 Timer = Callable[[], float]  # Does the work once; returns seconds.
-
-
-class Spread(NamedTuple):
-    """Median and quartiles."""
-
-    median: float
-    low: float
-    high: float
-
-
-def spread(values: np.ndarray) -> Spread:
-    """Of one figure per round."""
-    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
-    return Spread(float(median), float(low), float(high))
 
 
 def timer(call: Callable[[], Any], wait: Callable[[], Any] = lambda: None) -> Timer:

@@ -12,7 +12,6 @@ import torch
 from benchmarks.subjects.peers import RATE, Torch
 from benchmarks.timing.rounds import Timer, timer
 
-FORMS = ("for-loop", "foreach", "fused", "compiled")
 _FLAGS = {
     "for-loop": {"foreach": False},
     "foreach": {"foreach": True},

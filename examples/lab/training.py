@@ -1,7 +1,7 @@
 """Training for studies: all runs of an optimizer, learning rates x seeds, in one jitted program."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,23 @@ import numpy as np
 import optax
 from flax import nnx
 
-from examples.lab.study import Study
+
+class Loops(Protocol):
+    """What carries out the loop of a training: a :class:`examples.lab.study.Study`, or what does without."""
+
+    def scan(
+        self,
+        name: str,
+        program: Callable[..., tuple[Any, Any]],
+        carry: Any,
+        inputs: Callable[[int], tuple[Any, ...]],
+        length: int,
+        status: Callable[[Any], str],
+        steps: int,
+    ) -> tuple[Any, Any]:
+        """See :meth:`examples.lab.study.Study.scan`."""
+        ...
+
 
 Recipe = Callable[[Any], optax.GradientTransformation]  # Of a learning rate, traced.
 
@@ -77,7 +93,7 @@ def one_by_one(function: Callable[..., Any], in_axes: Sequence[int | None]) -> C
 
 
 def train(
-    study: Study,
+    study: Loops,
     name: str,
     task: Task,
     recipe: Recipe,

@@ -19,9 +19,9 @@ for package in ("matplotlib", "rich"):
     pytest.importorskip(package)
 
 from benchmarks.commands import aot
-from benchmarks.hardware import hlo as _hlo
-from benchmarks.hardware import targets as _targets
+from benchmarks.hardware import hlo
 from benchmarks.hardware.compiled import laid_out
+from benchmarks.hardware.targets import GROUPS, installed
 from benchmarks.subjects.peers import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ LEAF = 8 * 128
 
 
 def test_kernels_and_their_bytes_are_read_from_a_program():
-    assert [tuple(kernel) for kernel in _hlo.kernels(PROGRAM)] == [
+    assert [tuple(kernel) for kernel in hlo.kernels(PROGRAM)] == [
         ("copy-start", LEAF, 4 * LEAF),  # To a memory on the chip: read only.
         ("slice-start", LEAF, 4 * LEAF // 4),
         ("fusion", LEAF, (4 + 4 + 2) * LEAF),  # One operand is on the chip.
@@ -89,14 +89,14 @@ def test_kernels_and_their_bytes_are_read_from_a_program():
         ("negate", 64, (4 + 4) * 64),
         ("all-reduce-start", LEAF, (4 + 4) * LEAF),
     ]
-    assert _hlo.moved_bytes(PROGRAM) == sum(kernel.bytes for kernel in _hlo.kernels(PROGRAM))
-    assert _hlo.collectives(PROGRAM) == 1
+    assert hlo.moved_bytes(PROGRAM) == sum(kernel.bytes for kernel in hlo.kernels(PROGRAM))
+    assert hlo.collectives(PROGRAM) == 1
 
 
 @pytest.mark.parametrize(("text", "match"), [("HloModule empty", "ENTRY"), (CUT, "unbalanced")])
 def test_what_is_no_program_is_an_error(text, match):
     with pytest.raises(ValueError, match=match):
-        _hlo.kernels(text)
+        hlo.kernels(text)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "amsgrad", "adadelta"])
@@ -104,7 +104,7 @@ def test_the_bytes_are_those_that_xla_counts(name):
     tx, params = CATALOGUE[name].ours(), {"a": jnp.ones((64, 64)), "b": jnp.ones(500)}
     step = jax.jit(tx.update, donate_argnums=1).lower(params, tx.init(params), params).compile()
     counted = step.cost_analysis()["bytes accessed"]
-    assert _hlo.moved_bytes(step.as_text()) == pytest.approx(counted, rel=0.01)
+    assert hlo.moved_bytes(step.as_text()) == pytest.approx(counted, rel=0.01)
 
 
 def test_each_bar_can_be_missed():
@@ -136,8 +136,8 @@ def test_a_compiler_that_is_not_there_is_one_line(monkeypatch, tmp_path, capsys)
 
 def compiled(target, optimizers, folder):
     """The rows of a run, by optimizer; a process of its own, which may load the compilers."""
-    if not _targets.installed(target):
-        pytest.skip(f"needs the group {_targets.GROUPS[target]!r}")
+    if not installed(target):
+        pytest.skip(f"needs the group {GROUPS[target]!r}")
     command = [sys.executable, "-m", "benchmarks", "aot", "--targets", target, "--out", str(folder)]
     command += ["--optimizers", ",".join(optimizers)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=1200)

@@ -14,8 +14,8 @@ for package in ("matplotlib", "rich"):
     pytest.importorskip(package)
 
 from benchmarks.commands import aot_scale
-from benchmarks.hardware import llama as _llama
-from benchmarks.hardware import targets as _targets
+from benchmarks.hardware.targets import installed
+from benchmarks.subjects.llama import LLAMA_2, Llama
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(("model", "parameters"), [("7B", 6_738_415_616), ("70B", 68_976_648_192)])
 def test_the_shapes_are_those_of_llama(model, parameters):
     """The numbers are those of the published weights."""
-    leaves = _llama.LLAMA_2[model].leaves().values()
+    leaves = LLAMA_2[model].leaves().values()
     assert sum(int(np.prod(shape)) for shape, _ in leaves) == parameters
     for grid in ((16, 16), (32, 16), (2, 2)):
         mesh = AbstractMesh(grid, ("rows", "columns"))
@@ -33,8 +33,8 @@ def test_the_shapes_are_those_of_llama(model, parameters):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    model = _llama.Llama(layers=2, width=64, heads=4, kv_heads=2, hidden=128, vocabulary=256)
-    monkeypatch.setitem(aot_scale.LLAMA_2, "7B", model)
+    model = Llama(layers=2, width=64, heads=4, kv_heads=2, hidden=128, vocabulary=256)
+    monkeypatch.setitem(LLAMA_2, "7B", model)
     return sum(int(np.prod(shape)) for shape, _ in model.leaves().values())
 
 
@@ -81,7 +81,7 @@ def test_a_compiler_that_is_not_there_is_one_line(monkeypatch, tmp_path):
 @pytest.mark.aot
 @pytest.mark.slow
 def test_llama_7b_fits_a_slice_and_its_update_stays_on_the_chips(tmp_path):
-    if not _targets.installed("v5e:16x16"):
+    if not installed("v5e:16x16"):
         pytest.skip("needs the group 'tpu-aot'")
     command = [sys.executable, "-m", "benchmarks", "aot_scale", "--quick", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=600)

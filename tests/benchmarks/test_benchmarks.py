@@ -20,12 +20,13 @@ for package in ("flax", "matplotlib", "mpmath", "rich"):
 
 from benchmarks.commands import compile, report
 from benchmarks.frame.benchmark import Machine, grid
-from benchmarks.subjects import shapes as _shapes
+from benchmarks.frame.spread import spread
 from benchmarks.subjects.peers import CATALOGUE
+from benchmarks.subjects.shapes import SHAPES
 from benchmarks.timing.child import Child, ChildError
 from benchmarks.timing.jax_step import JaxStep, gradients_of
 from benchmarks.timing.limit import COPY, SCALE
-from benchmarks.timing.rounds import interleaved, spread
+from benchmarks.timing.rounds import interleaved
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {"median", "low", "high"}
@@ -272,7 +273,7 @@ def test_a_grid_leaves_out_empty_rows():
     ("1000x1k", 1000, 1_000_000),
 ])  # fmt: skip
 def test_shapes_are_those_of_the_networks(name, leaves, parameters):
-    shapes = _shapes.FULL[name]()
+    shapes = SHAPES[name]()
     assert len(shapes) == leaves
     assert sum(np.prod(shape) for shape in shapes) == parameters
 
