@@ -23,7 +23,7 @@ from benchmarks.frame.figure import Panels, panels
 from benchmarks.frame.spread import Spread, spread
 from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, PACKAGES
 from benchmarks.subjects.step import jitted_step
-from examples.lab.support import positive_int
+from examples.lab.options import positive_int
 
 LEAVES = {"1": 1, "10": 10, "100": 100, "1000": 1000}
 KINDS = ("alike", "different")

@@ -22,7 +22,7 @@ from benchmarks.frame.spread import Spread, spread
 from benchmarks.subjects.peers import CATALOGUE, OURS, PACKAGES
 from benchmarks.timing.jax_step import JaxStep
 from benchmarks.timing.rounds import Timer, interleaved, timer
-from examples.lab.support import positive_int
+from examples.lab.options import positive_int
 from examples.models.mlp import MLP
 from examples.models.resnet import ResNet
 from examples.models.transformer import START, Transformer

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark
 from benchmarks.subjects.peers import OPTAX, OURS
-from examples.lab.support import positive_int
+from examples.lab.options import positive_int
 
 B2 = (0.9, 0.99, 0.999, 0.9999, 0.99999)
 QUICK_B2 = (0.99, 0.999, 0.99999)

@@ -19,8 +19,10 @@ import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
 from benchmarks.subjects.codecs import CODECS
 from examples.data.text import Corpus, standard_library
-from examples.lab.support import positive_int, task
-from examples.lab.training import Task, train
+from examples.lab.console import task
+from examples.lab.options import positive_int
+from examples.lab.task import Task
+from examples.lab.training import train
 from examples.models.transformer import END, Transformer
 from examples.tasks.language import language_task
 from examples.tasks.sequences import padded, translation

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.frame.benchmark import Machine
-from examples.lab.support import atomic
+from examples.lab.files import atomic
 
 HERE = Path(__file__).parents[1]
 BEGIN = "<!-- Written by `python -m benchmarks report`; do not edit. -->"

@@ -26,7 +26,7 @@ from benchmarks.timing.child import MULTI_OUTPUT_FUSION, Child, ChildError
 from benchmarks.timing.jax_step import JaxStep, gradients_of
 from benchmarks.timing.limit import COPY, SCALE, limit_timers
 from benchmarks.timing.rounds import Timer, interleaved
-from examples.lab.support import positive_int
+from examples.lab.options import positive_int
 
 WITH_FLAG = {OURS: f"{OURS}, flag", OPTAX: f"{OPTAX}, flag"}
 COMPILED_LEAVES = 200  # torch.compile takes minutes there, and many more beyond.

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import jax
 from matplotlib.figure import Figure
 
-from examples.lab.support import atomic, cores, make_console, output_folder, print_table, write_figure
+from examples.lab.console import cores, make_console, print_table
+from examples.lab.files import atomic, write_figure
+from examples.lab.options import output_folder
 
 PACKAGES = ("jax", "optax", "torch", "flax", "numpy")
 

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from examples.lab.training import Task
+from examples.lab.task import Task
 from examples.models.transformer import Transformer
 from examples.tasks.sequences import Pairs, padded, translation
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from examples.data.split import DataError
-from examples.lab.training import Task
+from examples.lab.task import Task
 from examples.models.transformer import Transformer
 from examples.tasks.sequences import Pairs, padded, translation
 

@@ -8,7 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from examples.lab.support import Report, atomic
+from examples.lab.console import Report
+from examples.lab.files import atomic
 
 LAST = 2000  # Milliseconds on the last picture, before it begins again.
 

@@ -14,8 +14,9 @@ import optax
 from flax import nnx
 from jax.flatten_util import ravel_pytree
 
-from examples.lab.study import Study
-from examples.lab.training import Run, Task, evaluate, loss_of
+from examples.lab.step import Run, differentiate, update
+from examples.lab.task import Task, evaluate, loss_of
+from examples.lab.training import Loops
 
 # Bins of |g|, by powers of ten; what lies outside counts in the first and the last.
 EDGES = np.arange(-12, 0.26, 0.25)
@@ -29,7 +30,7 @@ def magnitudes(gradient: jax.Array) -> jax.Array:
 
 
 def side_by_side(
-    study: Study,
+    study: Loops,
     name: str,
     task: Task,
     optimizers: Sequence[optax.GradientTransformation],
@@ -60,24 +61,24 @@ def side_by_side(
       steps / chunk), and ``magnitudes`` of shape (cases, seeds, watched, bins).
     """
 
-    def gradient(run, batch, watch):
-        differentiate = jax.value_and_grad(loss_of(task, graph), has_aux=True)
-        (loss, variables), slope = differentiate(unravel(run[0]), run[1], batch)
+    def gradient(params, variables, batch, watch):
+        run = Run(unravel(params), (), variables)
+        run, loss, slope = differentiate(loss_of(task, graph), run, batch)
         slope, _ = ravel_pytree(slope)
         nothing = jnp.zeros(len(EDGES) - 1, jnp.int32)
-        return loss, variables, slope, jax.lax.cond(watch, magnitudes, lambda _: nothing, slope)
+        return loss, run.variables, slope, jax.lax.cond(watch, magnitudes, lambda _: nothing, slope)
 
     def step(runs, inputs):
         batch, watch = inputs
         losses, variables, slopes, bins = jax.lax.map(
-            lambda run: gradient(run, batch, watch), (runs.params, runs.variables)
+            lambda run: gradient(*run, batch, watch), (runs.params, runs.variables)
         )
-        params, states = [], []
-        for case, (optimizer, state) in enumerate(zip(optimizers, runs.opt_state, strict=True)):
-            updates, state = optimizer.update(slopes[case], state, runs.params[case])
-            params.append(optax.apply_updates(runs.params[case], updates))
-            states.append(state)
-        return Run(jnp.stack(params), variables, tuple(states)), (losses, bins)
+        after = [
+            update(optimizer, Run(runs.params[case], runs.opt_state[case]), slopes[case])[0]
+            for case, optimizer in enumerate(optimizers)
+        ]
+        states = tuple(run.opt_state for run in after)
+        return Run(jnp.stack([run.params for run in after]), states, variables), (losses, bins)
 
     @jax.jit
     def program(runs, batches, watch, held_out):
@@ -103,7 +104,7 @@ def side_by_side(
         states = tuple(optimizer.init(params) for optimizer in optimizers)
         copies = [(params, variables)] * len(states)
         params, variables = jax.tree.map(lambda *x: jnp.stack(x), *copies)
-        runs = Run(params, variables, states)
+        runs = Run(params, states, variables)
         title = f"{name}, seed {seed}" if seeds > 1 else name
         _, records = study.scan(title, program, runs, inputs, steps // chunk, status, chunk)
         for key in ("train_loss", "magnitudes"):

@@ -4,7 +4,6 @@ import argparse
 import functools
 import hashlib
 import json
-import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,17 +20,10 @@ from rich.table import Table
 import examples
 import radam_optax as rx
 from examples.lab.animation import pictures_of, write_gif
-from examples.lab.support import (
-    atomic,
-    device_line,
-    interrupts_wait,
-    make_console,
-    output_folder,
-    positive_int,
-    task,
-    write_csv,
-    write_figure,
-)
+from examples.lab.console import device_line, make_console, task
+from examples.lab.files import atomic, write_csv, write_figure
+from examples.lab.options import output_folder, positive_int
+from examples.lab.orbax import interrupts_wait, silence_orbax
 from radam_optax.checkpoint import Checkpoints
 
 SAVE_AFTER = 10.0  # Seconds of work that an interrupt may cost,
@@ -99,7 +91,7 @@ class Study:
         self.console.print(device_line())
         self.written: list[Path] = []
         self.saved = time.monotonic()
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
+        silence_orbax()
         self.loops: set[str] = set()
 
     @functools.cached_property

@@ -1,13 +1,16 @@
 """Training for studies: all runs of an optimizer, learning rates x seeds, in one jitted program."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+
+from examples.lab.step import Run, differentiate, update
+from examples.lab.task import Task, evaluate, loss_of
 
 
 class Loops(Protocol):
@@ -28,53 +31,6 @@ class Loops(Protocol):
 
 
 Recipe = Callable[[Any], optax.GradientTransformation]  # Of a learning rate, traced.
-
-
-class Task(NamedTuple):
-    """What is learned: a model, its loss and its data.
-
-    Randomness of a batch is drawn by ``choose``, so that ``take`` only looks up; a model's own (dropout)
-    and what else it keeps (batch statistics, a recurrent state) are variables of the model that are no
-    :class:`nnx.Param`, and are carried from step to step.
-    """
-
-    make: Callable[[nnx.Rngs], nnx.Module]
-    loss: Callable[[Any, Any], jax.Array]  # Of a model and a batch: what is minimised, in nats, shape=().
-    choose: Callable[
-        [int, int], Any
-    ]  # From a seed and a number of steps, a tree with a leading axis of steps.
-    take: Callable[[Any], Any]  # From (a part of) these choices, the batches, on the host.
-    evaluate: Callable[
-        [Any, Any], dict[str, jax.Array]
-    ]  # Of a model and ``held_out``: named measures, shape=().
-    held_out: Any = ()
-
-
-class Run(NamedTuple):
-    """All that training changes."""
-
-    params: Any
-    variables: Any  # Of the model, besides its parameters.
-    opt_state: Any
-
-
-def loss_of(task: Task, graph: Any) -> Callable[[Any, Any, Any], tuple[jax.Array, Any]]:
-    """The function ``loss, variables = f(params, variables, batch)``, to be differentiated."""
-
-    def function(params, variables, batch):
-        # A copy, because variables of an outer trace refuse to change.
-        model = nnx.merge(graph, params, variables, copy=True)
-        loss = task.loss(model, batch)
-        return loss, nnx.state(model, nnx.Not(nnx.Param))
-
-    return function
-
-
-def evaluate(task: Task, graph: Any, params: Any, variables: Any, held_out: Any) -> dict[str, jax.Array]:
-    """The task's measures."""
-    model = nnx.merge(graph, params, variables, copy=True)
-    model.eval()
-    return task.evaluate(model, held_out)
 
 
 def one_by_one(function: Callable[..., Any], in_axes: Sequence[int | None]) -> Callable[..., Any]:
@@ -128,17 +84,15 @@ def train(
     """
 
     def start(rate, params, variables):
-        return Run(params, variables, recipe(rate).init(params))
+        return Run(params, recipe(rate).init(params), variables)
 
     def run_chunk(run, rate, batches, held_out):
-        optimizer = recipe(rate)
-
-        differentiate = jax.value_and_grad(loss_of(task, graph), has_aux=True)
+        optimizer, loss_function = recipe(rate), loss_of(task, graph)
 
         def step(run, batch):
-            (loss, variables), gradients = differentiate(run.params, run.variables, batch)
-            updates, opt_state = optimizer.update(gradients, run.opt_state, run.params)
-            return Run(optax.apply_updates(run.params, updates), variables, opt_state), loss
+            run, loss, gradients = differentiate(loss_function, run, batch)
+            run, _ = update(optimizer, run, gradients)
+            return run, loss
 
         run, losses = jax.lax.scan(step, run, batches)
         measures = evaluate(task, graph, run.params, run.variables, held_out)

@@ -17,16 +17,10 @@ from rich.console import Console
 import radam_optax as rx
 from examples.data import digits as _digits
 from examples.data.split import batch_indices
-from examples.lab.support import (
-    device_line,
-    interrupts_wait,
-    make_console,
-    output_folder,
-    positive_int,
-    print_table,
-    task,
-    write_csv,
-)
+from examples.lab.console import device_line, make_console, print_table, task
+from examples.lab.files import write_csv
+from examples.lab.options import output_folder, positive_int
+from examples.lab.orbax import interrupts_wait
 from examples.models.convolutional import Network
 from examples.resilient import faults as _faults
 from examples.resilient.guarded import Run, digest, guard, make_program, start

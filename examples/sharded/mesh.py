@@ -13,7 +13,7 @@ from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from examples.data.split import DataError
-from examples.lab.support import positive_int
+from examples.lab.options import positive_int
 from examples.models.decoder import DATA, FSDP, ROWS
 
 AXES = (DATA, FSDP)

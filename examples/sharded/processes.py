@@ -17,7 +17,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from examples.data.split import DataError
-from examples.lab.support import positive_int
+from examples.lab.options import positive_int
 from examples.trainer.settings import number
 
 SIZE = 4096  # Bytes that settings may take as JSON.

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from examples.data.split import DataError
 from examples.data.text import Corpus
-from examples.lab.support import output_folder, positive_int
+from examples.lab.options import output_folder, positive_int
 from examples.models.decoder import FSDP
 from examples.sharded import processes as _distributed
 from examples.sharded.mesh import mesh_sizes

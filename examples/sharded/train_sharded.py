@@ -25,16 +25,9 @@ from rich.console import Console
 
 from examples.data.split import DataError
 from examples.data.text import Corpus, standard_library
-from examples.lab.support import (
-    atomic,
-    device_line,
-    interrupts_wait,
-    make_console,
-    print_table,
-    task,
-    write_csv,
-    write_figure,
-)
+from examples.lab.console import device_line, make_console, print_table, task
+from examples.lab.files import atomic, write_csv, write_figure
+from examples.lab.orbax import interrupts_wait
 from examples.models.decoder import Decoder
 from examples.sharded import mesh as _sharded
 from examples.sharded import processes as _distributed

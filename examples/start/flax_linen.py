@@ -11,7 +11,8 @@ from flax.training.train_state import TrainState
 import radam_optax as rx
 from examples.data.digits import BATCH, CLASSES, load
 from examples.data.split import batch_indices
-from examples.lab.support import device_line, make_console, positive_int, task
+from examples.lab.console import device_line, make_console, task
+from examples.lab.options import positive_int
 
 
 class Network(linen.Module):

@@ -10,8 +10,8 @@ from rich.console import Console
 import radam_optax as rx
 from examples.data import digits as _digits
 from examples.data.split import Split, batch_indices
+from examples.lab.console import print_table, task
 from examples.lab.study import Size, Study
-from examples.lab.support import print_table, task
 from examples.lab.training import rows_of, train
 from examples.models.convolutional import Network
 from examples.studies.comparison.figures import CHUNK, LEARNING_RATES, OPTIMIZERS, draw

@@ -9,7 +9,7 @@ from flax import nnx
 
 from examples.data.augmentation import Augmentation
 from examples.data.split import Split, batch_indices
-from examples.lab.training import Task
+from examples.lab.task import Task
 
 
 def cross_entropy(model: Any, images: jax.Array, labels: jax.Array) -> jax.Array:

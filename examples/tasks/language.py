@@ -7,7 +7,7 @@ import numpy as np
 
 from examples.data.split import DataError
 from examples.data.text import Corpus
-from examples.lab.training import Task
+from examples.lab.task import Task
 from examples.models.lstm import LanguageModel
 
 STREAMS = 32  # Of held-out text, each read from a blank state.

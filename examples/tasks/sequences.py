@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from examples.data.split import batch_indices
-from examples.lab.training import Task
+from examples.lab.task import Task
 from examples.models.transformer import END, PAD, START
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from examples.data.split import DataError
-from examples.lab.support import atomic, positive_int
+from examples.lab.files import atomic
+from examples.lab.options import positive_int
 from examples.trainer.calls import SpecError, parse
 
 FILE = "settings.toml"  # In the folder of a run.

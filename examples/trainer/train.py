@@ -18,8 +18,10 @@ from tensorboardX import SummaryWriter
 
 import radam_optax as rx
 from examples.data.split import DataError
-from examples.lab.support import device_line, interrupts_wait, make_console, output_folder, task
-from examples.lab.training import Task, evaluate, loss_of
+from examples.lab.console import device_line, make_console, task
+from examples.lab.options import output_folder
+from examples.lab.orbax import interrupts_wait
+from examples.lab.task import Task, evaluate, loss_of
 from examples.trainer import settings as _settings
 from examples.trainer.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
 from examples.trainer.workloads import DATA, make_task

@@ -14,7 +14,7 @@ from examples.data import text as _text
 from examples.data import translation as _translation
 from examples.data.augmentation import Augmentation
 from examples.data.split import DataError, Split
-from examples.lab.training import Task
+from examples.lab.task import Task
 from examples.models.mlp import MLP
 from examples.models.resnet import ResNet
 from examples.tasks import language as _language

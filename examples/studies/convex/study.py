@@ -11,8 +11,8 @@ import radam_optax as rx
 from examples.data import digits as _digits
 from examples.data import mnist as _mnist
 from examples.data.split import Split
+from examples.lab.console import print_table
 from examples.lab.study import Finding, Size, Study
-from examples.lab.support import print_table
 from examples.lab.training import train
 from examples.models.mlp import MLP
 from examples.studies.convex.figures import CHANCE, SPLITS, Results, draw_curves, draw_grid

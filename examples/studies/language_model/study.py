@@ -9,11 +9,11 @@ import optax
 
 import radam_optax as rx
 from examples.data.text import Corpus, one_billion_word, standard_library
+from examples.lab.options import above
 from examples.lab.study import Finding, Size, Study
 from examples.lab.training import Recipe, one_by_one, rows_of, train
 from examples.studies.language_model.figures import PUBLISHED, draw
 from examples.tasks.language import language_task
-from examples.trainer.settings import number
 
 POINTS = 20  # Of a curve.
 B1, B2 = 0.9, 0.999  # The paper's.
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str]) -> None:
         )
         parser.add_argument(
             "--learning-rate",
-            type=number(0, open_=True),
+            type=above(0),
             default=RATE,
             metavar="X",
             help="of 9/14 of the steps, then a tenth of it; the paper has 0.001 (default: %(default)s)",

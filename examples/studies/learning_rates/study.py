@@ -16,8 +16,9 @@ from examples.data import cifar10 as _cifar10
 from examples.data import digits as _digits
 from examples.data.augmentation import Augmentation
 from examples.data.split import Split
+from examples.lab.console import print_table
+from examples.lab.options import positive_int
 from examples.lab.study import Finding, Size, Study
-from examples.lab.support import positive_int, print_table
 from examples.lab.training import Recipe, one_by_one, rows_of, train
 from examples.models.convolutional import convolve
 from examples.models.resnet import ResNet

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples.studies.comparison.figures import COLOURS
+from examples.lab.style import BLUE, GREEN, ORANGE, RED
 
-BLACK, BLUE, SKY, ORANGE, RED, GREEN = COLOURS
 DECAY_COLOURS = (BLUE, RED)
 
 

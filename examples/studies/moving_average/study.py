@@ -9,8 +9,8 @@ import numpy as np
 import optax
 
 import radam_optax as rx
+from examples.lab.console import print_table
 from examples.lab.study import Finding, Size, Study
-from examples.lab.support import print_table
 from examples.studies.moving_average.figures import animated
 
 STEPS = 80

@@ -11,6 +11,7 @@ from flax import nnx
 
 from examples.data import digits as _digits
 from examples.data.split import batch_indices
+from examples.lab.step import Run, differentiate, update
 from examples.lab.study import Study
 from examples.models.convolutional import Network
 from examples.studies.sparse_spike.memory import AT, B1, METHODS, SPIKE
@@ -40,15 +41,17 @@ def train(study: Study, name: str, seeds: int, chunks: int) -> Curves:
     """Trains two networks per seed from the same weights on the same batches, one through a spike."""
     optimizer = OPTIMIZERS[name]
 
+    def loss_of(params, variables, batch):
+        return cross_entropy(nnx.merge(graph, params), *batch), variables
+
     def run_chunk(run, spike, scales, images, labels):
         def step(run, batch):
-            params, state = run
             scale, *batch = batch
-            loss, gradients = jax.value_and_grad(lambda p: cross_entropy(nnx.merge(graph, p), *batch))(params)
+            run, loss, gradients = differentiate(loss_of, run, batch)
             gradients = jax.tree.map(lambda g: jnp.where(spike, scale, 1.0) * g, gradients)
-            updates, state = optimizer.update(gradients, state, params)
+            run, updates = update(optimizer, run, gradients)
             size = optax.tree.norm(updates) / jnp.sqrt(optax.tree.size(updates))
-            return (optax.apply_updates(params, updates), state), (loss, size)
+            return run, (loss, size)
 
         run, curves = jax.lax.scan(step, run, (scales, images, labels))
         return run, jax.tree.map(jnp.mean, curves)
@@ -57,7 +60,7 @@ def train(study: Study, name: str, seeds: int, chunks: int) -> Curves:
     parts = [nnx.split(Network(nnx.Rngs(seed))) for seed in range(seeds)]
     graph = parts[0][0]
     params = jax.tree.map(lambda *x: jnp.stack([jnp.stack(x)] * 2), *(part for _, part in parts))
-    runs = jax.jit(jax.vmap(jax.vmap(lambda p: (p, optimizer.init(p)))))(params)
+    runs = jax.jit(jax.vmap(jax.vmap(lambda p: Run(p, optimizer.init(p)))))(params)
     over_seeds = jax.vmap(run_chunk, (0, None, None, 0, 0))
     program = jax.jit(jax.vmap(over_seeds, (0, 0, None, None, None)), donate_argnums=0)
     spikes, scales = jnp.asarray([False, True]), np.ones(chunks * CHUNK, np.float32)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from examples.lab.console import print_table
 from examples.lab.study import Finding, Size, Study
-from examples.lab.support import print_table
 from examples.studies.sparse_spike.figures import draw_memory, draw_spike
 from examples.studies.sparse_spike.memory import (
     AT,

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from examples.lab.console import print_table
 from examples.lab.study import Finding, Size, Study
-from examples.lab.support import print_table
 from examples.studies.trajectories.figures import animate, draw
 from examples.studies.trajectories.first_steps import (
     FORMULAS,

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 import radam_optax as rx
+from examples.lab.console import print_table
 from examples.lab.study import Size, Study
-from examples.lab.support import print_table
 from examples.studies.variance.figures import draw_means, draw_overview
 from examples.studies.variance.findings import findings
 from examples.studies.variance.float32 import DECAYS, PACKAGES

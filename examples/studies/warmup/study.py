@@ -13,10 +13,11 @@ import numpy as np
 
 from examples.data import numbers as _numbers
 from examples.data import translation as _translation
+from examples.lab.console import print_table
+from examples.lab.options import above, positive_int
 from examples.lab.side_by_side import side_by_side
 from examples.lab.study import Finding, Size, Study
-from examples.lab.support import positive_int, print_table
-from examples.lab.training import Task
+from examples.lab.task import Task
 from examples.studies.warmup.figures import SHOWN, draw_curves, draw_gradients, draw_map, medians, smooth
 from examples.studies.warmup.findings import findings_of, map_findings
 from examples.studies.warmup.optimizers import ADAM, WARMUP, optimizers
@@ -45,17 +46,6 @@ QUICK = Setting(layers=2, width=16, batch=16, steps=100, rate=4e-3, warmup=25, f
 IWSLT = Setting(layers=6, width=512, batch=160, steps=70_000, rate=3e-4, warmup=4000, freeze=2000)
 
 
-def positive(text: str) -> float:
-    """An argparse type: a finite number > 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not 0 < value < np.inf:
-        raise argparse.ArgumentTypeError(f"must be a number > 0; got {text!r}")
-    return value
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The sizes, whose defaults depend on the data, and the data."""
     helps = {
@@ -70,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for name, text in helps.items():
         values = (getattr(setting, name) for setting in (NUMBERS, QUICK, IWSLT))
         default = "default: {:g}; --quick: {:g}; --data-dir: {:g}".format(*values)
-        kind, metavar = (positive, "RATE") if name == "rate" else (positive_int, "N")
+        kind, metavar = (above(0), "RATE") if name == "rate" else (positive_int, "N")
         parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=f"{text} ({default})")
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="train.SRC, train.TGT, valid.SRC and valid.TGT in it"

@@ -1,18 +1,12 @@
-"""What all examples share: options, progress, tables, the device line, files whole or not at all."""
+"""What a program shows: progress, tables, the device; a terminal or a pipe."""
 
-import argparse
-import csv
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import jax
-import numpy as np
-from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -89,62 +83,3 @@ def device_line() -> str:
 def cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def positive_int(text: str) -> int:
-    """An argparse type: a whole number >= 1."""
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1; got {text!r}")
-    return int(text)
-
-
-def output_folder(text: str) -> Path:
-    """An argparse type: a folder to write to, made here so that a bad one fails before the work."""
-    folder = Path(text)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot make the folder {text!r}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"cannot write to the folder {text!r}")
-    return folder
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to; its file takes the place of ``path`` when the block ends without an error."""
-    partial = path.with_stem(f".{path.stem}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A CSV file with a header line; floats with six significant digits."""
-    with atomic(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(
-            [f"{x:.6g}" if isinstance(x, float | np.floating) else x for x in row] for row in rows
-        )
-
-
-def write_figure(path: Path, figure: Figure) -> None:
-    """A PNG file."""
-    with atomic(path) as partial:
-        figure.savefig(partial, dpi=150)
-
-
-@contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Ctrl-C takes effect at the end of the block: Orbax would have more than one line to say about it."""
-    signals = []
-    handler = signal.signal(signal.SIGINT, lambda *_: signals.append(None))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if signals:
-            raise KeyboardInterrupt
