@@ -12,6 +12,7 @@ from radam_optax._moments import (
     centered_second_moment,
     debias,
     first_moment,
+    nesterov_moment,
     second_moment,
     sum_of_squares,
     yogi_moment,

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _numerics
-from radam_optax._core.domains import Scalar, ScalarOrSchedule, scheduled
+from radam_optax._core.values import Scalar, ScalarOrSchedule, scheduled
 
 
 class Clock(NamedTuple):

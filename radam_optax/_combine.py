@@ -14,15 +14,20 @@ What flows through the links of psi is no gradient: it is a statistic on its way
 so the order of the links is the algorithm, and "plain momentum" is simply the rate 1.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from radam_optax._core.domains import expect, transformation, validated
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import Count, Link, function
 from radam_optax._core.leaves import map_leaves, times
+from radam_optax._core.states import expect
+from radam_optax._core.values import Optimizer
 
 
 class ScaleByAdaptiveRateState(NamedTuple):
@@ -32,11 +37,8 @@ class ScaleByAdaptiveRateState(NamedTuple):
     rate: optax.OptState
 
 
-@validated(rate=transformation, momentum=transformation)
-def scale_by_adaptive_rate(
-    rate: optax.GradientTransformation,
-    momentum: optax.GradientTransformation | None = None,
-) -> optax.GradientTransformationExtraArgs:
+@validated
+def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimizer:
     """The generic method: ``updates = momentum(g) * rate(g)``.
 
     Args:
@@ -59,15 +61,10 @@ def scale_by_adaptive_rate(
         expect(ScaleByAdaptiveRateState, state)
         m, phi_state = phi.update(updates, state.momentum, params, **extra_args)
         rate, psi_state = psi.update(updates, state.rate, params, **extra_args | {"momentum": m})
-        updates = map_leaves(_step, (updates, m, rate), keep_dtype=True)
+        updates = map_leaves(times, (m, rate), like=updates)
         return updates, ScaleByAdaptiveRateState(phi_state, psi_state)
 
     return optax.GradientTransformationExtraArgs(init, update)
-
-
-def _step(g, m, rate):
-    del g  # Only its dtype is asked for.
-    return times(m, rate)
 
 
 class FreezeUntilState(NamedTuple):
@@ -77,10 +74,8 @@ class FreezeUntilState(NamedTuple):
     inner: optax.OptState
 
 
-@validated(inner=transformation)
-def freeze_until(
-    inner: optax.GradientTransformation, steps: int | jax.Array
-) -> optax.GradientTransformationExtraArgs:
+@validated
+def freeze_until(inner: Link, steps: Count) -> Optimizer:
     """Holds ``inner`` back: for the first ``steps`` updates its state stays and its output is zero.
 
     As the momentum of :func:`scale_by_adaptive_rate` it makes Adam-2k, where only the rate learns at
@@ -109,8 +104,8 @@ def freeze_until(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-@validated()
-def project(projection_fn: Callable[[Any], Any]) -> optax.GradientTransformation:
+@validated
+def project(projection_fn: Annotated[Callable[[Any], Any], function]) -> optax.GradientTransformation:
     """Changes the updates so that the parameters land in a set: ``P(params + updates) - params``.
 
     It belongs at the end of a chain, behind the learning rate. Elements that the projection leaves
@@ -134,7 +129,7 @@ def project(projection_fn: Callable[[Any], Any]) -> optax.GradientTransformation
         free = map_leaves(_arrive, (updates, params))
         inside = projection_fn(free)
         try:
-            return map_leaves(_back_into, (updates, params, free, inside), keep_dtype=True), state
+            return map_leaves(_back_into, (updates, params, free, inside), like=updates), state
         except (TypeError, ValueError) as error:
             raise ValueError(f"`projection_fn` must return a tree like its argument. {error}") from None
 

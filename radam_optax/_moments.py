@@ -21,45 +21,33 @@ All raise ValueError or TypeError for hyperparameters outside their domain, Valu
 that do not match the state in structure or shape, TypeError for integer or boolean leaves.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import DTypeLike
 
-from radam_optax import _clock as _decay
-from radam_optax._core.domains import (
-    Scalar,
-    ScalarOrSchedule,
-    Schedule,
-    expect,
-    flag,
-    number,
-    real_dtype,
-    transformation,
-    validated,
-    value_at,
-)
-from radam_optax._core.leaves import abs_sq, full_like, map_leaves, times
+from radam_optax import _clock
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import AnyDType, Decay, Flag, Forgetting, Link, NonNegative, Real, RealDType
+from radam_optax._core.leaves import abs_sq, map_leaves, times
+from radam_optax._core.states import expect, full_like
+from radam_optax._core.values import Optimizer, value_at
 
 
 class FirstMomentState(NamedTuple):
-    """State of :func:`first_moment`."""
+    """State of :func:`first_moment` and :func:`nesterov_moment`."""
 
     count: jax.Array  # shape=(), dtype=int32.
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     mu: optax.Updates  # shapes of the parameters.
 
 
-@validated(initial=number("(-inf, inf)"), nesterov=lambda n, v: v if callable(v) else flag(n, v))
+@validated
 def first_moment(
-    b1: ScalarOrSchedule,
-    *,
-    debias: bool = True,
-    nesterov: bool | Schedule = False,
-    initial: Scalar = 0.0,
-    dtype: DTypeLike | None = None,
+    b1: Decay, *, debias: Flag = True, initial: Real = 0.0, dtype: AnyDType = None
 ) -> optax.GradientTransformation:
     r"""Moving average of the gradient: Adam's momentum.
 
@@ -67,37 +55,25 @@ def first_moment(
 
         mu_t = b1 mu_{t-1} + (1 - b1) g_t          mu_0 = initial
         out  = mu_t / (1 - b1^t)                   out = mu_t without debias
-        out  = b1 mu_t / (1 - b1^{t+1}) + (1 - b1) g_t / (1 - b1^t)          with nesterov
 
     Args:
       b1: decay, see the head of this module.
       debias: as there.
-      nesterov: look one step ahead, as NAdam does. A schedule takes the place of b1 in ``out``, while b1
-        makes the average: the NAdam of PyTorch and Keras.
       initial: what ``mu`` starts from, in gradient units.
       dtype: dtype of ``mu``, as there.
 
-    Source: Kingma & Ba (2015), Algorithm 1; Dozat (2016), Algorithm 2.
+    Source: Kingma & Ba (2015), Algorithm 1.
     """
 
-    seen = nesterov if callable(nesterov) else b1
-
-    def init(params: optax.Params) -> FirstMomentState:
-        return FirstMomentState(*_decay.start(seen), full_like(params, initial, dtype))
+    def init(params):
+        return FirstMomentState(*_clock.start(b1), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
         expect(FirstMomentState, state)
         del params
-        clock, weights = _decay.tick(seen, state.count, state.elapsed)
-        old = value_at(b1, state.count) if callable(nesterov) else weights.old
-        share = (lambda w: 1 / w.total) if debias else (lambda w: 1.0)
-        scalars = (old, 1 - old, share(weights))
-        kernel = _average
-        if nesterov:
-            _, ahead = _decay.tick(seen, *clock)
-            scalars += (ahead.old * share(ahead), weights.new * share(weights))
-            kernel = _average_ahead
-        updates, mu = map_leaves(kernel, (updates,), (state.mu,), scalars)
+        clock, weights = _clock.tick(b1, state.count, state.elapsed)
+        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
+        updates, mu = map_leaves(_average, (updates,), (state.mu,), scalars)
         return updates, FirstMomentState(*clock, mu)
 
     return optax.GradientTransformation(init, update)
@@ -108,9 +84,58 @@ def _average(g, mu, old, new, share):
     return times(mu, share), mu
 
 
-def _average_ahead(g, mu, old, new, _, ahead, here):
+@validated
+def nesterov_moment(
+    b1: Decay,
+    *,
+    ahead: Decay | None = None,
+    debias: Flag = True,
+    initial: Real = 0.0,
+    dtype: AnyDType = None,
+) -> optax.GradientTransformation:
+    r"""Moving average of the gradient, looked at one step ahead: NAdam's momentum.
+
+    ::
+
+        mu_t = b1 mu_{t-1} + (1 - b1) g_t                                        mu_0 = initial
+        out  = a_{t+1} mu_t / (1 - a_1 ... a_{t+1}) + (1 - a_t) g_t / (1 - a_1 ... a_t)
+        out  = a_{t+1} mu_t + (1 - a_t) g_t                                      without debias
+
+    Args:
+      b1: decay, see the head of this module.
+      ahead: a, the decay that ``out`` is made with; None: b1, the NAdam of Dozat and of optax. In PyTorch's
+        and Keras's it is a schedule that rises to b1.
+      debias: as there.
+      initial: what ``mu`` starts from, in gradient units.
+      dtype: dtype of ``mu``, as there.
+
+    Returns:
+      A transformation with a :class:`FirstMomentState`, whose clock is that of ``ahead``.
+
+    Source: Dozat (2016), Algorithm 2.
+    """
+    a = b1 if ahead is None else ahead
+
+    def init(params):
+        return FirstMomentState(*_clock.start(a), full_like(params, initial, dtype))
+
+    def update(updates, state, params=None):
+        expect(FirstMomentState, state)
+        del params
+        clock, now = _clock.tick(a, state.count, state.elapsed)
+        _, then = _clock.tick(a, *clock)
+        old = now.old if ahead is None else value_at(b1, state.count)
+        shares = (1 / then.total, 1 / now.total) if debias else (1.0, 1.0)
+        scalars = (old, 1 - old, then.old * shares[0], now.new * shares[1])
+        updates, mu = map_leaves(_look_ahead, (updates,), (state.mu,), scalars)
+        return updates, FirstMomentState(*clock, mu)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _look_ahead(g, mu, old, new, of_mu, of_g):
     mu = times(mu, old) + times(g, new)
-    return times(mu, ahead) + times(g, here), mu
+    return times(mu, of_mu) + times(g, of_g), mu
 
 
 class SecondMomentState(NamedTuple):
@@ -121,13 +146,13 @@ class SecondMomentState(NamedTuple):
     nu: optax.Updates  # shapes of the parameters, real.
 
 
-@validated(dtype=real_dtype)
+@validated
 def second_moment(
-    b2: ScalarOrSchedule,
+    b2: Decay,
     *,
-    debias: bool = True,
-    initial: Scalar = 0.0,
-    dtype: DTypeLike | None = None,
+    debias: Flag = True,
+    initial: NonNegative = 0.0,
+    dtype: RealDType = None,
 ) -> optax.GradientTransformation:
     r"""Moving average of the squared gradient.
 
@@ -148,13 +173,13 @@ def second_moment(
     return _moving(_average_of_squares, b2, debias, initial, dtype)
 
 
-@validated(dtype=real_dtype)
+@validated
 def yogi_moment(
-    b2: ScalarOrSchedule,
+    b2: Decay,
     *,
-    debias: bool = True,
-    initial: Scalar = 1e-6,
-    dtype: DTypeLike | None = None,
+    debias: Flag = True,
+    initial: NonNegative = 1e-6,
+    dtype: RealDType = None,
 ) -> optax.GradientTransformation:
     r"""Yogi's second moment, which changes by at most ``(1 - b2) |g|^2`` in a step.
 
@@ -173,12 +198,12 @@ def yogi_moment(
 def _moving(kernel, b2, debias, initial, dtype) -> optax.GradientTransformation:
 
     def init(params):
-        return SecondMomentState(*_decay.start(b2), full_like(params, initial, dtype, real=True))
+        return SecondMomentState(*_clock.start(b2), full_like(params, initial, dtype, real=True))
 
     def update(updates, state, params=None):
         expect(SecondMomentState, state)
         del params
-        clock, weights = _decay.tick(b2, state.count, state.elapsed)
+        clock, weights = _clock.tick(b2, state.count, state.elapsed)
         scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
         updates, nu = map_leaves(kernel, (updates,), (state.nu,), scalars)
         return updates, SecondMomentState(*clock, nu)
@@ -208,13 +233,13 @@ class CenteredSecondMomentState(NamedTuple):
     nu: optax.Updates  # shapes of the parameters, real.
 
 
-@validated(dtype=real_dtype)
+@validated
 def centered_second_moment(
-    b2: ScalarOrSchedule,
+    b2: Decay,
     *,
-    debias: bool = True,
-    initial: Scalar = 0.0,
-    dtype: DTypeLike | None = None,
+    debias: Flag = True,
+    initial: NonNegative = 0.0,
+    dtype: RealDType = None,
 ) -> optax.GradientTransformation:
     r"""Moving variance of the gradient.
 
@@ -233,12 +258,12 @@ def centered_second_moment(
 
     def init(params):
         mu, nu = full_like(params), full_like(params, initial, dtype, real=True)
-        return CenteredSecondMomentState(*_decay.start(b2), mu, nu)
+        return CenteredSecondMomentState(*_clock.start(b2), mu, nu)
 
     def update(updates, state, params=None):
         expect(CenteredSecondMomentState, state)
         del params
-        clock, weights = _decay.tick(b2, state.count, state.elapsed)
+        clock, weights = _clock.tick(b2, state.count, state.elapsed)
         scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
         updates, mu, nu = map_leaves(_variance, (updates,), (state.mu, state.nu), scalars)
         return updates, CenteredSecondMomentState(*clock, mu, nu)
@@ -263,15 +288,15 @@ class BeliefMomentState(NamedTuple):
     centre: optax.OptState
 
 
-@validated(dtype=real_dtype, centre=transformation)
+@validated
 def belief_moment(
-    b2: ScalarOrSchedule,
+    b2: Decay,
     *,
-    debias: bool = True,
-    eps: Scalar = 1e-16,
-    centre: optax.GradientTransformation | None = None,
-    dtype: DTypeLike | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    debias: Flag = True,
+    eps: NonNegative = 1e-16,
+    centre: Link | None = None,
+    dtype: RealDType = None,
+) -> Optimizer:
     r"""Moving average of the squared distance between the gradient and what was expected of it.
 
     ::
@@ -298,12 +323,12 @@ def belief_moment(
 
     def init(params):
         nu = full_like(params, 0.0, dtype, real=True)
-        return BeliefMomentState(*_decay.start(b2), nu, predict.init(params))
+        return BeliefMomentState(*_clock.start(b2), nu, predict.init(params))
 
     def update(updates, state, params=None, **extra_args):
         expect(BeliefMomentState, state)
         expected, predictor = predict.update(updates, state.centre, params, **extra_args)
-        clock, weights = _decay.tick(b2, state.count, state.elapsed)
+        clock, weights = _clock.tick(b2, state.count, state.elapsed)
         scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0, eps)
         updates, nu = map_leaves(_average_of_surprise, (updates, expected), (state.nu,), scalars)
         return updates, BeliefMomentState(*clock, nu, predictor)
@@ -335,8 +360,8 @@ class SumOfSquaresState(NamedTuple):
     sum_of_squares: optax.Updates  # shapes of the parameters, real.
 
 
-@validated(dtype=real_dtype)
-def sum_of_squares(initial: Scalar = 0.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
+@validated
+def sum_of_squares(initial: NonNegative = 0.0, *, dtype: RealDType = None) -> optax.GradientTransformation:
     """Sum of all squared gradients, ``initial + |g_1|^2 + ... + |g_t|^2``: AdaGrad's statistic.
 
     Args:
@@ -369,8 +394,8 @@ class AmsgradMaxState(NamedTuple):
     nu_max: optax.Updates  # shapes of the parameters, real.
 
 
-@validated(decay=number("(0, 1]"), dtype=real_dtype)
-def amsgrad_max(decay: Scalar = 1.0, *, dtype: DTypeLike | None = None) -> optax.GradientTransformation:
+@validated
+def amsgrad_max(decay: Forgetting = 1.0, *, dtype: RealDType = None) -> optax.GradientTransformation:
     """Running maximum of a second moment: ``nu_max = max(decay nu_max, nu)``.
 
     Where it stands among the links of a rate decides which AMSGrad it is (:func:`scale_by_amsgrad`).
@@ -407,8 +432,8 @@ class DebiasState(NamedTuple):
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
 
 
-@validated()
-def debias(decay: ScalarOrSchedule, *, power: Scalar = 1.0) -> optax.GradientTransformation:
+@validated
+def debias(decay: Decay, *, power: Real = 1.0) -> optax.GradientTransformation:
     """Division by ``(1 - decay^t)^power``, as a link of its own.
 
     It puts the bias correction of a moment somewhere else in the line: after :func:`amsgrad_max`
@@ -424,12 +449,12 @@ def debias(decay: ScalarOrSchedule, *, power: Scalar = 1.0) -> optax.GradientTra
 
     def init(params):
         del params
-        return DebiasState(*_decay.start(decay))
+        return DebiasState(*_clock.start(decay))
 
     def update(updates, state, params=None):
         expect(DebiasState, state)
         del params
-        clock, weights = _decay.tick(decay, state.count, state.elapsed)
+        clock, weights = _clock.tick(decay, state.count, state.elapsed)
         updates = map_leaves(times, (updates,), (), (weights.total**-power,))
         return updates, DebiasState(*clock)
 

@@ -1,16 +1,15 @@
 """What a training log wants to know of an optimizer: pure functions of its state, however wrapped."""
 
 import functools
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from radam_optax._core.leaves import map_leaves
+from radam_optax._core.states import state_of
 from radam_optax._rates import RectificationState
-
-State = TypeVar("State")
 
 
 def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
@@ -29,19 +28,6 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
     """
     found = state_of(RectificationState, state)
     return {name: jnp.asarray(value) for name, value in found._asdict().items()}
-
-
-def state_of(kind: type[State], state: optax.OptState) -> State:
-    """The one state of a kind of link in the state of an optimizer, however wrapped.
-
-    Raises:
-      ValueError: there is none, or there are several.
-    """
-    leaves = jax.tree.leaves(state, is_leaf=lambda x: isinstance(x, kind))
-    found = [leaf for leaf in leaves if isinstance(leaf, kind)]
-    if len(found) != 1:
-        raise ValueError(f"`state` must hold one `{kind.__name__}`; it holds {len(found)}.")
-    return found[0]
 
 
 def step_count(state: optax.OptState) -> jax.Array:

@@ -17,15 +17,19 @@ integer. From t y = 1.5 on, the closed forms ``rho_inf - 2t/expm1(tx)`` and
 ``rho_inf - 2 rho_inf/(exp(tx) + 1)`` no longer cancel and take over.
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from radam_optax._core.domains import Length, Scalar, Variance, as_scalar, number, one_of, validated
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import LengthChoice, Real, VarianceChoice, anything, number_in
+from radam_optax._core.values import Length, Scalar, Variance, as_scalar, is_static
 
 
 def _m_series(terms: int) -> tuple[float, ...]:
@@ -57,10 +61,14 @@ _VARIANCE_POLYNOMIAL = (
 )  # fmt: skip
 
 
-def _decay(name: str, value: ArrayLike) -> Scalar:
+def _decays(name: str, value: ArrayLike) -> Scalar:
     """Keeps a Python or NumPy number in double precision; an array of any shape passes unread."""
     is_array = isinstance(value, jax.Array) or (isinstance(value, np.ndarray) and value.ndim)
-    return as_scalar(value) if is_array else number("[0, 1)")(name, value)
+    return as_scalar(value) if is_array else number_in("[0, 1)")(name, value)
+
+
+Decays = Annotated[Scalar, _decays]
+Numbers = Annotated[ArrayLike, anything]
 
 
 class Rectification(NamedTuple):
@@ -70,8 +78,8 @@ class Rectification(NamedTuple):
     r: jax.Array  # dimensionless, 0 <= r <= 1 up to rounding; 0 where the variance is infinite
 
 
-@validated(decay=_decay)
-def bias_correction(decay: Scalar, count: ArrayLike, power: Scalar = 1.0) -> jax.Array:
+@validated
+def bias_correction(decay: Decays, count: Numbers, power: Real = 1.0) -> jax.Array:
     """The weight that a moving average started at zero has seen, ``(1 - decay**count)**power``.
 
     Args:
@@ -86,17 +94,17 @@ def bias_correction(decay: Scalar, count: ArrayLike, power: Scalar = 1.0) -> jax
     Source: Kingma & Ba (2015), Algorithm 1.
     """
     t = jnp.asarray(count).astype(jnp.result_type(float))
-    weight = one_minus_exp(t * rate(decay)) if isinstance(decay, float) else _weight(decay, t)
-    return weight if isinstance(power, float) and power == 1.0 else weight**power
+    weight = one_minus_exp(t * rate(decay)) if is_static(decay) else _weight(decay, t)
+    return weight if is_static(power) and power == 1.0 else weight**power
 
 
-@validated(b2=_decay)
+@validated
 def rectification(
-    b2: Scalar,
-    count: ArrayLike,
+    b2: Decays,
+    count: Numbers,
     *,
-    variance: Variance = "first_order",
-    length: Length = "centre_of_mass",
+    variance: VarianceChoice = "first_order",
+    length: LengthChoice = "centre_of_mass",
 ) -> Rectification:
     r"""RAdam's length rho_t and variance rectifier r_t.
 
@@ -124,8 +132,8 @@ def rectification(
     return rectifier(moving_length(b2, count, length), variance)
 
 
-@validated(method=one_of("first_order", "exact"))
-def adaptive_rate_variance(rho: ArrayLike, method: Variance = "exact") -> jax.Array:
+@validated
+def adaptive_rate_variance(rho: Numbers, method: VarianceChoice = "exact") -> jax.Array:
     r"""Var[psi] of the adaptive rate ``psi = 1/sqrt(mean of rho squared N(0, 1) gradients)``.
 
     ::
@@ -171,7 +179,7 @@ def moving_length(b2: Scalar, count: ArrayLike, length: Length) -> MovingLength:
     """The length at step ``count``, see the head of this module."""
     t = jnp.asarray(count).astype(jnp.result_type(float))
     x = rate(b2)
-    y = min(x / 2, _NEAR) if isinstance(x, float) else jnp.minimum(x / 2, _NEAR)
+    y = min(x / 2, _NEAR) if is_static(x) else jnp.minimum(x / 2, _NEAR)
     near = t * (x / 2) < _NEAR
     ty = jnp.where(near, t * y, _NEAR)
     growth = jnp.where(near, 1, t * x)
@@ -209,7 +217,7 @@ def rate(decay: Scalar) -> Scalar:
 
     An array counts as at least 1e-35, which no sum of weights can tell from 0, so that all is finite.
     """
-    if isinstance(decay, float):
+    if is_static(decay):
         if decay < 0.5:
             return -math.log(decay) if decay > 0 else math.inf
         return -math.log1p(decay - 1)

@@ -8,19 +8,39 @@ the function, arguments and defaults are optax's. All return a
 :class:`optax.GradientTransformationExtraArgs`.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal
+from __future__ import annotations
 
-import jax
+from typing import Any
+
 import optax
-from jax.typing import DTypeLike
 from optax import chain
 
 from radam_optax._combine import freeze_until, scale_by_adaptive_rate
-from radam_optax._core.domains import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import (
+    AnyDType,
+    Count,
+    Decay,
+    FixedDecay,
+    Flag,
+    Forgetting,
+    LearningRate,
+    LengthChoice,
+    Mask,
+    MaxOrder,
+    NonNegative,
+    Positive,
+    Rate,
+    RealDType,
+    Share,
+    Threshold,
+    Tree,
+    VarianceChoice,
+)
 from radam_optax._core.leaves import map_leaves, times
+from radam_optax._core.states import state_of
+from radam_optax._core.values import Optimizer
 from radam_optax._moments import debias, first_moment, second_moment
-from radam_optax._monitor import state_of
 from radam_optax._rates import inverse_root
 from radam_optax._schedules import update_number
 from radam_optax._transforms import (
@@ -39,17 +59,13 @@ from radam_optax._updates import (
     trace,
 )
 
-LearningRate = ScalarOrSchedule | None
-Mask = Any | Callable[[optax.Params], Any] | None
-Optimizer = optax.GradientTransformationExtraArgs
 
-
-@validated()
+@validated
 def sgd(
     learning_rate: LearningRate,
-    momentum: Scalar | None = None,
-    nesterov: bool = False,
-    accumulator_dtype: DTypeLike | None = None,
+    momentum: Share | None = None,
+    nesterov: Flag = False,
+    accumulator_dtype: AnyDType = None,
 ) -> Optimizer:
     """Stochastic gradient descent, with heavy-ball or Nesterov momentum if ``momentum`` is given.
 
@@ -61,43 +77,43 @@ def sgd(
     return chain(link, scale_by_learning_rate(learning_rate))
 
 
-@validated()
+@validated
 def momentum(
     learning_rate: LearningRate,
-    momentum: Scalar = 0.9,
-    accumulator_dtype: DTypeLike | None = None,
+    momentum: Share = 0.9,
+    accumulator_dtype: AnyDType = None,
 ) -> Optimizer:
     """:func:`sgd` with heavy-ball momentum. Source: Polyak (1964)."""
-    return sgd(learning_rate, momentum, accumulator_dtype=accumulator_dtype)
+    return chain(trace(momentum, accumulator_dtype=accumulator_dtype), scale_by_learning_rate(learning_rate))
 
 
-@validated()
+@validated
 def nesterov(
     learning_rate: LearningRate,
-    momentum: Scalar = 0.9,
-    accumulator_dtype: DTypeLike | None = None,
+    momentum: Share = 0.9,
+    accumulator_dtype: AnyDType = None,
 ) -> Optimizer:
     """:func:`sgd` with Nesterov momentum. Source: Nesterov (1983); Sutskever et al. (2013)."""
-    return sgd(learning_rate, momentum, nesterov=True, accumulator_dtype=accumulator_dtype)
+    return chain(trace(momentum, True, accumulator_dtype), scale_by_learning_rate(learning_rate))
 
 
-@validated()
+@validated
 def adagrad(
     learning_rate: LearningRate,
-    initial_accumulator_value: Scalar = 0.1,
-    eps: Scalar = 1e-7,
+    initial_accumulator_value: NonNegative = 0.1,
+    eps: NonNegative = 1e-7,
 ) -> Optimizer:
     """AdaGrad, :func:`scale_by_adagrad`. Source: Duchi et al. (2011)."""
     return chain(scale_by_adagrad(initial_accumulator_value, eps), scale_by_learning_rate(learning_rate))
 
 
-@validated(rho=number("[0, 1)"), eps=number("(0, inf)"))
+@validated
 def adadelta(
     learning_rate: LearningRate = None,
-    rho: Scalar = 0.9,
-    eps: Scalar = 1e-6,
-    weight_decay: ScalarOrSchedule = 0.0,
-    weight_decay_mask: Mask = None,
+    rho: FixedDecay = 0.9,
+    eps: Positive = 1e-6,
+    weight_decay: Rate = 0.0,
+    weight_decay_mask: Mask | None = None,
 ) -> Optimizer:
     """AdaDelta: RMSProp times the root mean square of its own past steps.
 
@@ -114,19 +130,19 @@ def adadelta(
     )
 
 
-@validated()
+@validated
 def rmsprop(
     learning_rate: LearningRate,
-    decay: ScalarOrSchedule = 0.9,
-    eps: Scalar = 1e-8,
-    initial_scale: Scalar = 0.0,
-    eps_in_sqrt: bool = True,
-    centered: bool = False,
-    momentum: Scalar | None = None,
-    nesterov: bool = False,
-    bias_correction: bool = False,
+    decay: Decay = 0.9,
+    eps: NonNegative = 1e-8,
+    initial_scale: NonNegative = 0.0,
+    eps_in_sqrt: Flag = True,
+    centered: Flag = False,
+    momentum: Share | None = None,
+    nesterov: Flag = False,
+    bias_correction: Flag = False,
     *,
-    nu_dtype: DTypeLike | None = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """RMSProp, :func:`scale_by_rms`; momentum accumulates finished steps, learning rate inside.
 
@@ -142,14 +158,14 @@ def rmsprop(
     )  # fmt: skip
 
 
-@validated()
+@validated
 def rmsprop_nesterov(
     learning_rate: LearningRate,
-    decay: ScalarOrSchedule = 0.9,
-    momentum: Scalar = 0.9,
-    eps: Scalar = 1e-6,
+    decay: Decay = 0.9,
+    momentum: Share = 0.9,
+    eps: NonNegative = 1e-6,
     *,
-    nu_dtype: DTypeLike | None = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """RMSProp with Nesterov momentum: the gradient is taken at the look-ahead point.
 
@@ -159,11 +175,15 @@ def rmsprop_nesterov(
 
     Source: Goodfellow et al. (2016), Algorithm 8.6; it prints no eps, which is added here.
     """
-    return rmsprop(learning_rate, decay, eps, momentum=momentum, nesterov=True, nu_dtype=nu_dtype)
+    return chain(
+        scale_by_rms(decay, eps, nu_dtype=nu_dtype),
+        scale_by_learning_rate(learning_rate),
+        trace(momentum, nesterov=True),
+    )
 
 
-@validated()
-def without_lookahead(params: Any, state: optax.OptState, momentum: Scalar) -> Any:
+@validated
+def without_lookahead(params: Tree, state: Tree, momentum: Share) -> Any:
     """The book's ``theta = phi - momentum v`` from the parameters of :func:`rmsprop_nesterov`.
 
     Args:
@@ -177,25 +197,25 @@ def without_lookahead(params: Any, state: optax.OptState, momentum: Scalar) -> A
       ValueError: the state holds no ``trace``, or several.
     """
     v = state_of(optax.TraceState, state).trace
-    return map_leaves(_step_back, (params, v), (), (momentum,), keep_dtype=True)
+    return map_leaves(_step_back, (params, v), (), (momentum,), like=params)
 
 
 def _step_back(phi, v, momentum):
     return phi - times(v, momentum)
 
 
-@validated()
+@validated
 def adam(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    mu_dtype: DTypeLike | None = None,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    mu_dtype: AnyDType = None,
     *,
-    nesterov: bool = False,
-    bias_correction: bool = True,
-    nu_dtype: DTypeLike | None = None,
+    nesterov: Flag = False,
+    bias_correction: Flag = True,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """Adam, :func:`scale_by_adam`. Source: Kingma & Ba (2015), Algorithm 1."""
     return chain(
@@ -207,19 +227,19 @@ def adam(
     )  # fmt: skip
 
 
-@validated()
+@validated
 def adamw(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    mu_dtype: DTypeLike | None = None,
-    weight_decay: ScalarOrSchedule = 1e-4,
-    mask: Mask = None,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    mu_dtype: AnyDType = None,
+    weight_decay: Rate = 1e-4,
+    mask: Mask | None = None,
     *,
-    nesterov: bool = False,
-    nu_dtype: DTypeLike | None = None,
+    nesterov: Flag = False,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """Adam with decoupled weight decay. Source: Loshchilov & Hutter (2019), Algorithm 2."""
     return chain(
@@ -229,32 +249,35 @@ def adamw(
     )
 
 
-@validated()
+@validated
 def nadam(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    mu_dtype: DTypeLike | None = None,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    mu_dtype: AnyDType = None,
     *,
-    nu_dtype: DTypeLike | None = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """Adam with Nesterov momentum. Source: Dozat (2016), Algorithm 2."""
-    return adam(learning_rate, b1, b2, eps, eps_root, mu_dtype, nesterov=True, nu_dtype=nu_dtype)
+    return chain(
+        scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True, nu_dtype=nu_dtype),
+        scale_by_learning_rate(learning_rate),
+    )
 
 
-@validated()
+@validated
 def adam_2k(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    steps: int | jax.Array = 2000,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    steps: Count = 2000,
     *,
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """Adam-2k: for the first ``steps`` updates only the second moment learns; then Adam.
 
@@ -270,15 +293,15 @@ def adam_2k(
     )
 
 
-@validated()
+@validated
 def adam_eps(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-4,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-4,
     *,
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """Adam-eps: a large eps beside the uncorrected root, ``sqrt(1 - b2^t) / (sqrt(nu) + eps)``.
 
@@ -297,20 +320,20 @@ def adam_eps(
     )
 
 
-@validated(bias_correction=one_of("before_max", "after_max", "none"))
+@validated
 def amsgrad(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    mu_dtype: DTypeLike | None = None,
-    bias_correction_mu: bool = True,
-    bias_correction_nu: bool = True,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    mu_dtype: AnyDType = None,
+    bias_correction_mu: Flag = True,
+    bias_correction_nu: Flag = True,
     *,
-    bias_correction: Literal["before_max", "after_max", "none"] = "before_max",
-    max_decay: Scalar = 1.0,
-    nu_dtype: DTypeLike | None = None,
+    bias_correction: MaxOrder = "before_max",
+    max_decay: Forgetting = 1.0,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """AMSGrad, :func:`scale_by_amsgrad`. Source: Reddi et al. (2018), Algorithm 2."""
     return chain(
@@ -322,14 +345,14 @@ def amsgrad(
     )  # fmt: skip
 
 
-@validated()
+@validated
 def adamnc(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    eps: Scalar = 1e-8,
+    b1: Decay = 0.9,
+    eps: NonNegative = 1e-8,
     *,
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """AdamNC with ``b2_t = 1 - 1/t``: nu is the mean of all squares, AdaGrad with momentum.
 
@@ -351,49 +374,52 @@ def _mean_decay(count):
     return 1 - 1 / update_number(count)
 
 
-@validated(b2=number("[0, 1)"))
+@validated
 def radam(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: Scalar = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    threshold: Scalar = 5.0,
+    b1: Decay = 0.9,
+    b2: FixedDecay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    threshold: Threshold = 5.0,
     *,
-    nesterov: bool = False,
-    degenerated_to_sgd: bool = True,
-    amsgrad: bool = False,
-    variance: Variance = "first_order",
-    length: Length = "centre_of_mass",
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
+    nesterov: Flag = False,
+    degenerated_to_sgd: Flag = True,
+    amsgrad: Flag = False,
+    variance: VarianceChoice = "first_order",
+    length: LengthChoice = "centre_of_mass",
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """Rectified Adam, :func:`scale_by_radam`. Source: Liu et al. (2020), Algorithm 2."""
-    return radamw(
-        learning_rate, b1, b2, eps, eps_root, threshold, 0.0,
-        nesterov=nesterov, degenerated_to_sgd=degenerated_to_sgd, amsgrad=amsgrad,
-        variance=variance, length=length, mu_dtype=mu_dtype, nu_dtype=nu_dtype,
+    return chain(
+        scale_by_radam(
+            b1, b2, eps, eps_root, threshold,
+            nesterov=nesterov, degenerated_to_sgd=degenerated_to_sgd, amsgrad=amsgrad,
+            variance=variance, length=length, mu_dtype=mu_dtype, nu_dtype=nu_dtype,
+        ),
+        scale_by_learning_rate(learning_rate),
     )  # fmt: skip
 
 
-@validated(b2=number("[0, 1)"))
+@validated
 def radamw(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: Scalar = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    threshold: Scalar = 5.0,
-    weight_decay: ScalarOrSchedule = 1e-4,
-    mask: Mask = None,
+    b1: Decay = 0.9,
+    b2: FixedDecay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    threshold: Threshold = 5.0,
+    weight_decay: Rate = 1e-4,
+    mask: Mask | None = None,
     *,
-    nesterov: bool = False,
-    degenerated_to_sgd: bool = True,
-    amsgrad: bool = False,
-    variance: Variance = "first_order",
-    length: Length = "centre_of_mass",
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
+    nesterov: Flag = False,
+    degenerated_to_sgd: Flag = True,
+    amsgrad: Flag = False,
+    variance: VarianceChoice = "first_order",
+    length: LengthChoice = "centre_of_mass",
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """:func:`radam` with decoupled weight decay, which the rectifier does not scale.
 
@@ -410,17 +436,17 @@ def radamw(
     )  # fmt: skip
 
 
-@validated()
+@validated
 def adabelief(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-16,
-    eps_root: Scalar = 1e-16,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-16,
+    eps_root: NonNegative = 1e-16,
     *,
-    nesterov: bool = False,
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
+    nesterov: Flag = False,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """AdaBelief, :func:`scale_by_belief`. Source: Zhuang et al. (2020), Algorithm 2."""
     return chain(
@@ -429,15 +455,15 @@ def adabelief(
     )
 
 
-@validated()
+@validated
 def yogi(
     learning_rate: LearningRate,
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-3,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-3,
     *,
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
 ) -> Optimizer:
     """Yogi, :func:`scale_by_yogi`. Source: Zaheer et al. (2018), Algorithm 2."""
     return chain(

@@ -1,5 +1,7 @@
 """Links that turn a statistic into an adaptive learning rate, and the rectification of a rate."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import jax
@@ -7,12 +9,24 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _numerics
-from radam_optax._core.domains import Length, Scalar, Variance, expect, number, validated, warn
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import (
+    FixedDecay,
+    LengthChoice,
+    NonNegative,
+    Real,
+    Threshold,
+    VarianceChoice,
+    number_in,
+)
 from radam_optax._core.leaves import map_leaves, times
+from radam_optax._core.messages import warn
+from radam_optax._core.states import expect
+from radam_optax._core.values import is_static
 
 
-@validated()
-def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTransformation:
+@validated
+def inverse_root(eps: NonNegative = 1e-8, eps_root: NonNegative = 0.0) -> optax.GradientTransformation:
     """The adaptive learning rate ``1 / (sqrt(v + eps_root) + eps)`` of a second moment v.
 
     Where the denominator is 0 the rate is 0, not infinite; derivatives are finite there as well.
@@ -27,45 +41,23 @@ def inverse_root(eps: Scalar = 1e-8, eps_root: Scalar = 0.0) -> optax.GradientTr
 
     def update(updates, state, params=None):
         del params
-        if isinstance(eps, float) and eps > 0:
-            return map_leaves(_inverse_root, (updates,), (), (eps_root, eps)), state
-        if isinstance(eps, float):  # One instruction instead of a root and a division.
-            never_0 = isinstance(eps_root, float) and eps_root > 1e-30  # Nor is it 0 in float32.
-            kernel = _inverse_of_positive_root if never_0 else _inverse_of_root
-            return map_leaves(kernel, (updates,), (), (eps_root,)), state
-        rate_at_0 = jnp.where(eps == 0, 0, 1 / _or_1(eps))
-        return map_leaves(_inverse_root_or, (updates,), (), (eps_root, eps, rate_at_0)), state
+        if is_static(eps) and eps == 0:  # One instruction instead of a root and a division.
+            return map_leaves(_inverse_of_root, (updates,), (), (eps_root,)), state
+        rate_at_0 = 1 / eps if is_static(eps) else jnp.where(eps == 0, 0, 1 / _or_1(eps))
+        return map_leaves(_inverse_root, (updates,), (), (eps_root, eps, rate_at_0)), state
 
     return optax.GradientTransformation(optax.init_empty_state, update)
 
 
-@jax.custom_jvp
-def _inverse_root(v, eps_root, eps):
-    return 1 / (jnp.sqrt(v + eps_root) + eps)
-
-
-@_inverse_root.defjvp
-def _inverse_root_jvp(primals, tangents):
-    """Derivatives, which at 0 are 0 and not infinite, pay for the choice between them; values do not."""
-    v, eps_root, eps = primals
-    with jax.numpy_dtype_promotion("standard"):
-        return jax.jvp(_inverse_root_or, (v, eps_root, eps, 1 / eps), (*tangents, -tangents[2] / eps / eps))
-
-
-def _inverse_of_positive_root(v, eps_root):
-    return jax.lax.rsqrt(v + eps_root)
+def _inverse_root(v, eps_root, eps, rate_at_0):
+    v = v + eps_root
+    rate = 1 / (jnp.sqrt(_or_1(v)) + eps)
+    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), rate)
 
 
 def _inverse_of_root(v, eps_root):
     v = v + eps_root
-    rate = jax.lax.rsqrt(_or_1(v))
-    return jax.lax.select(v == 0, jnp.zeros_like(v), rate)
-
-
-def _inverse_root_or(v, eps_root, eps, rate_at_0):
-    v = v + eps_root
-    rate = 1 / (jnp.sqrt(_or_1(v)) + eps)
-    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), rate)
+    return jax.lax.select(v == 0, jnp.zeros_like(v), jax.lax.rsqrt(_or_1(v)))
 
 
 def _or_1(v):
@@ -82,14 +74,14 @@ class RectificationState(NamedTuple):
     adaptive: jax.Array  # shape=(), dtype=bool.
 
 
-@validated(b2=number("[0, 1)"))
+@validated
 def scale_by_rectification(
-    b2: Scalar = 0.999,
+    b2: FixedDecay = 0.999,
     *,
-    threshold: Scalar = 5.0,
-    fallback: Scalar = 1.0,
-    variance: Variance = "first_order",
-    length: Length = "centre_of_mass",
+    threshold: Threshold = 5.0,
+    fallback: Real = 1.0,
+    variance: VarianceChoice = "first_order",
+    length: LengthChoice = "centre_of_mass",
 ) -> optax.GradientTransformation:
     """RAdam's rectification: ``r_t * rate`` once ``rho_t > threshold``, ``fallback`` until then.
 
@@ -116,9 +108,9 @@ def scale_by_rectification(
     optax and PyTorch.
     """
     finite_from = {"first_order": "[4, inf)", "exact": "[2, inf)"}[variance]
-    threshold = number(finite_from, f" with `variance`={variance!r}")("threshold", threshold)
+    threshold = number_in(finite_from, f" with `variance`={variance!r}")("threshold", threshold)
     rho_inf = _numerics.limit_above(0, b2)
-    if isinstance(rho_inf, float) and isinstance(threshold, float) and rho_inf <= threshold:
+    if is_static(rho_inf, threshold) and rho_inf <= threshold:
         warn(f"`b2`={b2} never rectifies: rho_t stays below {rho_inf:.3g}, `threshold` is {threshold}.")
 
     def init(params):
@@ -137,7 +129,7 @@ def scale_by_rectification(
         # XLA computes a division once, but sums and products again in the loop of every leaf.
         adaptive = at.above(threshold) / rho > 0
         scalars = (r, adaptive, fallback)
-        updates = map_leaves(_rectify, (updates,), (), scalars, keep_dtype=True)
+        updates = map_leaves(_rectify, (updates,), (), scalars, like=updates)
         return updates, RectificationState(count, rho, r, adaptive)
 
     return optax.GradientTransformation(init, update)

@@ -3,15 +3,19 @@
 The t of the formulas is the number of the update in progress, count + 1.
 """
 
+from __future__ import annotations
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from radam_optax._core.domains import Scalar, Schedule, number, validated
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import FixedDecay, NonNegative
+from radam_optax._core.values import Schedule
 
 
-@validated(b2=number("[0, 1)"))
-def untuned_linear_warmup(peak_value: Scalar, b2: Scalar) -> Schedule:
+@validated
+def untuned_linear_warmup(peak_value: NonNegative, b2: FixedDecay) -> Schedule:
     """``peak_value * min(1, (1 - b2) t / 2)``: linear warmup over 2/(1 - b2) updates.
 
     Args:
@@ -23,8 +27,8 @@ def untuned_linear_warmup(peak_value: Scalar, b2: Scalar) -> Schedule:
     return lambda count: peak_value * jnp.minimum(1, (1 - b2) / 2 * update_number(count))
 
 
-@validated(b2=number("[0, 1)"))
-def untuned_exponential_warmup(peak_value: Scalar, b2: Scalar) -> Schedule:
+@validated
+def untuned_exponential_warmup(peak_value: NonNegative, b2: FixedDecay) -> Schedule:
     """``peak_value * (1 - exp(-(1 - b2) t))``.
 
     Args: those of :func:`untuned_linear_warmup`.
@@ -34,8 +38,8 @@ def untuned_exponential_warmup(peak_value: Scalar, b2: Scalar) -> Schedule:
     return lambda count: -peak_value * jnp.expm1(-(1 - b2) * update_number(count))
 
 
-@validated()
-def inverse_sqrt_decay(init_value: Scalar) -> Schedule:
+@validated
+def inverse_sqrt_decay(init_value: NonNegative) -> Schedule:
     """``init_value / sqrt(t)``: the alpha_t of the regret bounds.
 
     Args:

@@ -5,20 +5,33 @@ Shared parameters are explained on the links: ``b1``, ``b2`` and the dtypes on :
 Defaults are optax's. All return a :class:`optax.GradientTransformationExtraArgs`.
 """
 
-from typing import Literal
+from __future__ import annotations
 
-import optax
-from jax.typing import DTypeLike
 from optax import chain
 
 from radam_optax._combine import scale_by_adaptive_rate
-from radam_optax._core.domains import Length, Scalar, ScalarOrSchedule, Variance, number, one_of, validated
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import (
+    AnyDType,
+    Decay,
+    FixedDecay,
+    Flag,
+    Forgetting,
+    LengthChoice,
+    MaxOrder,
+    NonNegative,
+    RealDType,
+    Threshold,
+    VarianceChoice,
+)
+from radam_optax._core.values import Optimizer
 from radam_optax._moments import (
     amsgrad_max,
     belief_moment,
     centered_second_moment,
     debias,
     first_moment,
+    nesterov_moment,
     second_moment,
     sum_of_squares,
     yogi_moment,
@@ -26,17 +39,17 @@ from radam_optax._moments import (
 from radam_optax._rates import inverse_root, scale_by_rectification
 
 
-@validated()
+@validated
 def scale_by_rms(
-    decay: ScalarOrSchedule = 0.9,
-    eps: Scalar = 1e-8,
-    initial_scale: Scalar = 0.0,
-    eps_in_sqrt: bool = True,
-    bias_correction: bool = False,
+    decay: Decay = 0.9,
+    eps: NonNegative = 1e-8,
+    initial_scale: NonNegative = 0.0,
+    eps_in_sqrt: Flag = True,
+    bias_correction: Flag = False,
     *,
-    centered: bool = False,
-    nu_dtype: DTypeLike | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    centered: Flag = False,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
     """RMSProp: ``g / sqrt(nu + eps)``, or ``g / (sqrt(nu) + eps)`` without ``eps_in_sqrt``.
 
     Args:
@@ -51,10 +64,8 @@ def scale_by_rms(
     return scale_by_adaptive_rate(chain(nu, inverse_root(*((0.0, eps) if eps_in_sqrt else (eps,)))))
 
 
-@validated()
-def scale_by_adagrad(
-    initial_accumulator_value: Scalar = 0.1, eps: Scalar = 1e-7
-) -> optax.GradientTransformationExtraArgs:
+@validated
+def scale_by_adagrad(initial_accumulator_value: NonNegative = 0.1, eps: NonNegative = 1e-7) -> Optimizer:
     """AdaGrad: ``g / sqrt(initial_accumulator_value + g_1^2 + ... + g_t^2 + eps)``.
 
     Source: Duchi et al. (2011), Figure 1; eps inside the root and the start above 0 are optax's.
@@ -62,18 +73,18 @@ def scale_by_adagrad(
     return scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps)))
 
 
-@validated()
+@validated
 def scale_by_adam(
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    mu_dtype: DTypeLike | None = None,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    mu_dtype: AnyDType = None,
     *,
-    nesterov: bool = False,
-    bias_correction: bool = True,
-    nu_dtype: DTypeLike | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    nesterov: Flag = False,
+    bias_correction: Flag = True,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
     """Adam: ``mu_hat / (sqrt(nu_hat + eps_root) + eps)``.
 
     Args: see the head of this module. nesterov: NAdam. bias_correction: False leaves out the hats,
@@ -81,26 +92,27 @@ def scale_by_adam(
 
     Source: Kingma & Ba (2015), Algorithm 1; Dozat (2016), Algorithm 2, without its factor b2 on nu.
     """
+    moment = nesterov_moment if nesterov else first_moment
     return scale_by_adaptive_rate(
-        momentum=first_moment(b1, debias=bias_correction, nesterov=nesterov, dtype=mu_dtype),
+        momentum=moment(b1, debias=bias_correction, dtype=mu_dtype),
         rate=chain(second_moment(b2, debias=bias_correction, dtype=nu_dtype), inverse_root(eps, eps_root)),
     )
 
 
-@validated(bias_correction=one_of("before_max", "after_max", "none"))
+@validated
 def scale_by_amsgrad(
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    mu_dtype: DTypeLike | None = None,
-    bias_correction_mu: bool = True,
-    bias_correction_nu: bool = True,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    mu_dtype: AnyDType = None,
+    bias_correction_mu: Flag = True,
+    bias_correction_nu: Flag = True,
     *,
-    bias_correction: Literal["before_max", "after_max", "none"] = "before_max",
-    max_decay: Scalar = 1.0,
-    nu_dtype: DTypeLike | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    bias_correction: MaxOrder = "before_max",
+    max_decay: Forgetting = 1.0,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
     """AMSGrad: ``mu_hat / (sqrt(nu_max + eps_root) + eps)``, in three orders.
 
     Args: see the head of this module.
@@ -121,22 +133,22 @@ def scale_by_amsgrad(
     )
 
 
-@validated(b2=number("[0, 1)"))
+@validated
 def scale_by_radam(
-    b1: ScalarOrSchedule = 0.9,
-    b2: Scalar = 0.999,
-    eps: Scalar = 1e-8,
-    eps_root: Scalar = 0.0,
-    threshold: Scalar = 5.0,
+    b1: Decay = 0.9,
+    b2: FixedDecay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    threshold: Threshold = 5.0,
     *,
-    nesterov: bool = False,
-    degenerated_to_sgd: bool = True,
-    amsgrad: bool = False,
-    variance: Variance = "first_order",
-    length: Length = "centre_of_mass",
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    nesterov: Flag = False,
+    degenerated_to_sgd: Flag = True,
+    amsgrad: Flag = False,
+    variance: VarianceChoice = "first_order",
+    length: LengthChoice = "centre_of_mass",
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
     """RAdam: ``r_t mu_hat / (sqrt(nu_hat + eps_root) + eps)`` once rho_t > threshold, else ``mu_hat``.
 
     Args: see the head of this module; threshold, variance, length: :func:`scale_by_rectification`.
@@ -146,27 +158,28 @@ def scale_by_radam(
 
     Source: Liu et al. (2020), Algorithm 2; eps stands beside the corrected root, as in optax.
     """
+    moment = nesterov_moment if nesterov else first_moment
     nu = [second_moment(b2, dtype=nu_dtype)] + [amsgrad_max(dtype=nu_dtype)] * amsgrad
     rectification = scale_by_rectification(
         b2, threshold=threshold, fallback=float(degenerated_to_sgd), variance=variance, length=length
     )
     return scale_by_adaptive_rate(
-        momentum=first_moment(b1, nesterov=nesterov, dtype=mu_dtype),
+        momentum=moment(b1, dtype=mu_dtype),
         rate=chain(*nu, inverse_root(eps, eps_root), rectification),
     )
 
 
-@validated()
+@validated
 def scale_by_belief(
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-16,
-    eps_root: Scalar = 1e-16,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-16,
+    eps_root: NonNegative = 1e-16,
     *,
-    nesterov: bool = False,
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    nesterov: Flag = False,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
     """AdaBelief: ``mu_hat / (sqrt(nu_hat) + eps)``, nu the average of ``|g - mu|^2 + eps_root``.
 
     nu is measured from the uncorrected mu, so the correction of mu stands at the end of the rate.
@@ -177,7 +190,7 @@ def scale_by_belief(
     mu = first_moment(b1, debias=False, dtype=mu_dtype)
     if nesterov:
         return scale_by_adaptive_rate(
-            momentum=first_moment(b1, nesterov=True, dtype=mu_dtype),
+            momentum=nesterov_moment(b1, dtype=mu_dtype),
             rate=chain(belief_moment(b2, eps=eps_root, centre=mu, dtype=nu_dtype), inverse_root(eps)),
         )
     return scale_by_adaptive_rate(
@@ -186,17 +199,17 @@ def scale_by_belief(
     )
 
 
-@validated()
+@validated
 def scale_by_yogi(
-    b1: ScalarOrSchedule = 0.9,
-    b2: ScalarOrSchedule = 0.999,
-    eps: Scalar = 1e-3,
-    eps_root: Scalar = 0.0,
-    initial_accumulator_value: Scalar = 1e-6,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-3,
+    eps_root: NonNegative = 0.0,
+    initial_accumulator_value: NonNegative = 1e-6,
     *,
-    mu_dtype: DTypeLike | None = None,
-    nu_dtype: DTypeLike | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
     """Yogi: ``mu_hat / (sqrt(nu_hat + eps_root) + eps)`` with :func:`yogi_moment`.
 
     Source: Zaheer et al. (2018), Algorithm 2. That both moments start at initial_accumulator_value

@@ -5,22 +5,25 @@ gradients, parameters and traced hyperparameters differ in theirs, and work unde
 promotion, where optax's let the dtype drift or raise.
 """
 
+from __future__ import annotations
+
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import DTypeLike
 
-from radam_optax._core.domains import Scalar, ScalarOrSchedule, expect, number, scheduled, validated
-from radam_optax._core.leaves import abs_sq, check_params, full_like, map_leaves, times
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import AnyDType, FixedDecay, Flag, LearningRate, Mask, Positive, Rate, Share
+from radam_optax._core.leaves import abs_sq, map_leaves, times
+from radam_optax._core.states import check_params, expect, full_like
+from radam_optax._core.values import Scalar, ScalarOrSchedule, is_static, scheduled
 
 
-@validated(decay=number("[0, 1]"))
+@validated
 def trace(
-    decay: Scalar, nesterov: bool = False, accumulator_dtype: DTypeLike | None = None
+    decay: Share, nesterov: Flag = False, accumulator_dtype: AnyDType = None
 ) -> optax.GradientTransformation:
     """Heavy-ball momentum: ``trace = g + decay trace``; with nesterov ``g + decay trace`` once more.
 
@@ -40,7 +43,7 @@ def trace(
         del params
         expect(optax.TraceState, state)
         inputs, states = (updates,), (state.trace,)
-        updates, new = map_leaves(kernel, inputs, states, (decay,), keep_dtype=True)
+        updates, new = map_leaves(kernel, inputs, states, (decay,), like=updates)
         return updates, optax.TraceState(new)
 
     return optax.GradientTransformation(init, update)
@@ -62,8 +65,8 @@ class ScaleByPastUpdatesState(NamedTuple):
     e_x: optax.Updates  # shapes of the parameters, real.
 
 
-@validated(decay=number("[0, 1)"), eps=number("(0, inf)"))
-def scale_by_past_updates(decay: Scalar, eps: Scalar) -> optax.GradientTransformation:
+@validated
+def scale_by_past_updates(decay: FixedDecay, eps: Positive) -> optax.GradientTransformation:
     """Multiplies by the root mean square of its own past outputs: AdaDelta's numerator.
 
     ::
@@ -84,7 +87,7 @@ def scale_by_past_updates(decay: Scalar, eps: Scalar) -> optax.GradientTransform
         del params
         expect(ScaleByPastUpdatesState, state)
         inputs, scalars = (updates,), (decay, 1 - decay, eps)
-        updates, e_x = map_leaves(_match_past, inputs, (state.e_x,), scalars, keep_dtype=True)
+        updates, e_x = map_leaves(_match_past, inputs, (state.e_x,), scalars, like=updates)
         return updates, ScaleByPastUpdatesState(e_x)
 
     return optax.GradientTransformation(init, update)
@@ -98,11 +101,8 @@ def _match_past(u, e_x, old, new, eps):
     return jax.lax.select(e_x == e_x, u, jax.lax.full_like(u, jnp.nan)), e_x
 
 
-@validated()
-def add_decayed_weights(
-    weight_decay: ScalarOrSchedule = 0.0,
-    mask: Any | Callable[[optax.Params], Any] | None = None,
-) -> optax.GradientTransformation:
+@validated
+def add_decayed_weights(weight_decay: Rate = 0.0, mask: Mask | None = None) -> optax.GradientTransformation:
     """Adds ``weight_decay * params`` to the updates; before the learning rate, decoupled decay.
 
     Args:
@@ -118,10 +118,10 @@ def add_decayed_weights(
     start = functools.partial(_start, weight_decay)
 
     def update(updates, state, params=None):
-        if isinstance(weight_decay, float) and weight_decay == 0:
+        if is_static(weight_decay) and weight_decay == 0:
             return updates, state
         inputs = (updates, _needed(params))
-        updates = map_leaves(_add, inputs, (), (_now(weight_decay, state),), keep_dtype=True)
+        updates = map_leaves(_add, inputs, (), (_now(weight_decay, state),), like=updates)
         return updates, _next(weight_decay, state)
 
     link = optax.GradientTransformation(start, update)
@@ -144,13 +144,13 @@ def scale_params(factor: ScalarOrSchedule) -> optax.GradientTransformation:
     Raises:
       ValueError: ``update`` is called without ``params``.
     """
-    if isinstance(factor, float) and factor == 1:
+    if is_static(factor) and factor == 1:
         return optax.identity()
     start = functools.partial(_start, factor)
 
     def update(updates, state, params=None):
         inputs = (updates, _needed(params))
-        updates = map_leaves(_scaled, inputs, (), (_now(factor, state),), keep_dtype=True)
+        updates = map_leaves(_scaled, inputs, (), (_now(factor, state),), like=updates)
         return updates, _next(factor, state)
 
     return optax.GradientTransformation(start, update)
@@ -167,10 +167,8 @@ def _needed(params: Any) -> Any:
     return params
 
 
-@validated()
-def scale_by_learning_rate(
-    learning_rate: ScalarOrSchedule | None,
-) -> optax.GradientTransformation:
+@validated
+def scale_by_learning_rate(learning_rate: LearningRate) -> optax.GradientTransformation:
     """Multiplies by ``-learning_rate``: from a direction of ascent to a step of descent.
 
     Args:
@@ -189,7 +187,7 @@ def scale(factor: ScalarOrSchedule) -> optax.GradientTransformation:
 
     def update(updates, state, params=None):
         del params
-        updates = map_leaves(times, (updates,), (), (_now(factor, state),), keep_dtype=True)
+        updates = map_leaves(times, (updates,), (), (_now(factor, state),), like=updates)
         return updates, _next(factor, state)
 
     return optax.GradientTransformation(start, update)

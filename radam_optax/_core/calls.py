@@ -1,10 +1,17 @@
-"""A transformation that knows the call that made it, and prints as that call."""
+"""Factories whose arguments are checked, and transformations that know the call that made them."""
 
+import contextvars
+import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import optax
+
+from radam_optax._core.domains import Rule
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Call(NamedTuple):
@@ -43,14 +50,62 @@ class _TransformationExtraArgs(_Made, optax.GradientTransformationExtraArgs):
     pass
 
 
-def made_by(call: Call, transformation: optax.GradientTransformation) -> optax.GradientTransformation:
-    """The transformation, with ``call`` as its attribute and its ``repr``."""
+def call_of(transformation: Any) -> Call | None:
+    """The call that made it; None for what the package did not make, such as an :func:`optax.chain`."""
+    return getattr(transformation, "call", None)
+
+
+# Whether a checked factory is at work. What it builds itself is the package's own line: its arguments have
+# been checked, and the call that a user wrote is the outermost one.
+_building = contextvars.ContextVar("_building", default=False)
+
+
+def validated(factory: Callable[P, R]) -> Callable[P, R]:
+    """Checks a factory's arguments by the domains in their annotations, ``b2: Decay``; every one has its own.
+
+    None passes where the annotation says so, ``mask: Mask | None``. A transformation that comes out remembers
+    the call, and prints as it.
+    """
+    signature = inspect.signature(factory)
+    hints = get_type_hints(factory, include_extras=True)
+    domains = {name: _domain(name, hints[name]) for name in signature.parameters}
+
+    @functools.wraps(factory)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _building.get():
+            return factory(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError:
+            return factory(*args, **kwargs)  # Python's own message names the function.
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            rule, optional = domains[name]
+            if not (value is None and optional):
+                bound.arguments[name] = rule(name, value)
+        token = _building.set(True)
+        try:
+            result = factory(*bound.args, **bound.kwargs)
+        finally:
+            _building.reset(token)
+        if isinstance(result, optax.GradientTransformation):
+            return _made_by(Call(checked, bound.arguments), result)  # pyright: ignore[reportReturnType]
+        return result
+
+    return checked
+
+
+def _domain(name: str, hint: Any) -> tuple[Rule, bool]:
+    """The rule of an annotation, and whether it lets None pass."""
+    alternatives = (hint,) if get_origin(hint) is Annotated else get_args(hint)
+    rules = [get_args(a)[1] for a in alternatives if get_origin(a) is Annotated]
+    if len(rules) != 1:
+        raise TypeError(f"`{name}` must be annotated with one domain, Annotated[type, rule]; got {hint}.")
+    return rules[0], type(None) in alternatives
+
+
+def _made_by(call: Call, transformation: optax.GradientTransformation) -> optax.GradientTransformation:
     extra = isinstance(transformation, optax.GradientTransformationExtraArgs)
     made = (_TransformationExtraArgs if extra else _Transformation)(*transformation)
     made.call = call
     return made
-
-
-def call_of(transformation: Any) -> Call | None:
-    """The call that made it; None for what the package did not make, such as an :func:`optax.chain`."""
-    return getattr(transformation, "call", None)

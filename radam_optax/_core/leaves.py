@@ -1,4 +1,4 @@
-"""The two helpers that every link goes through: leaf arithmetic and zero state.
+"""Leaf arithmetic, which every link goes through.
 
 A link states what happens to one array, its *kernel*; :func:`map_leaves` applies it to trees:
 
@@ -16,9 +16,10 @@ from typing import Any
 
 import chex
 import jax
-import jax.core
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
+
+from radam_optax._core.messages import name_of
 
 Kernel = Callable[..., Any]
 
@@ -29,7 +30,7 @@ def map_leaves(
     states: tuple[Any, ...] = (),
     scalars: tuple[ArrayLike, ...] = (),
     *,
-    keep_dtype: bool = False,
+    like: Any = None,
 ) -> Any:
     """Applies ``kernel(*inputs, *states, *scalars) -> out`` or ``(out, *new_states)`` leaf by leaf.
 
@@ -38,7 +39,7 @@ def map_leaves(
       inputs: trees; the first one, the updates, has the structure of the result.
       states: trees of that structure; each new state takes the dtype of the old one.
       scalars: arrays of shape () or Python numbers.
-      keep_dtype: the output takes the dtype of the updates; otherwise it stays in that of the
+      like: tree of that structure whose dtypes the output takes; None: it stays in the dtype of the
         arithmetic, as a statistic on its way through a rate should.
 
     Returns:
@@ -51,72 +52,24 @@ def map_leaves(
     updates = inputs[0]
     leaves, treedef = jax.tree.flatten(updates, is_leaf=_is_none)
     columns = [leaves, *(_flatten_like(updates, treedef, t) for t in (*inputs[1:], *states))]
-    run = _compiled(kernel, len(inputs), keep_dtype)
+    outs = [None] * len(leaves) if like is None else _flatten_like(updates, treedef, like)
     # Once, by a copy, which costs nothing: a number would be a constant of each call.
     scalars = tuple(jnp.copy(jnp.asarray(s)) for s in scalars)
     rows = []
-    for index, row in enumerate(zip(*columns, strict=True)):
+    for index, (out, *row) in enumerate(zip(outs, *columns, strict=True)):
         if row[0] is None:
             rows.append((None, *row[len(inputs) :]))
             continue
         try:
             arrays = tuple(map(_as_array, row))
             _check_shapes(arrays)
+            run = _compiled(kernel, len(inputs), None if out is None else _as_array(out).dtype)
             rows.append(run(arrays, scalars))
         except _LeafError as error:
             raise error.at(_leaf_name(updates, index)) from None
     results = zip(*rows, strict=True) if rows else [()] * (1 + len(states))
     trees = tuple(map(treedef.unflatten, results))
     return trees if states else trees[0]
-
-
-def full_like(
-    params: Any,
-    value: ArrayLike = 0.0,
-    dtype: DTypeLike | None = None,
-    *,
-    real: bool = False,
-    keep_dtype: bool = False,
-) -> Any:
-    """A state of the shapes and shardings of ``params``, filled with ``value``.
-
-    Args:
-      params: tree of floating or complex arrays.
-      value: shape (), what each element starts from.
-      dtype: dtype of every leaf; None means that of the parameter, but at least float32.
-      real: for statistics such as |g|^2, real even where the parameter is complex.
-      keep_dtype: without ``dtype``, that of the parameter as it is.
-
-    Raises:
-      TypeError: a parameter is integer or boolean.
-    """
-
-    def leaf(p):
-        p = p if hasattr(p, "dtype") else jnp.asarray(p)
-        own = jnp.result_type(p)  # What JAX takes a NumPy float64 for, say.
-        default = own if keep_dtype else _arithmetic_dtype(own, real=real)
-        new = jnp.full_like(p, value, dtype=dtype or default)
-        if not isinstance(p, jax.core.Tracer):
-            return new
-        # Inside jit a fresh array has no sharding of its own, but a result has that of its operands:
-        # a choice by p between two equal arrays, which the compiler cannot see to be equal. What it cannot
-        # see through is a number, not an array, which leaves of one shape but two shardings would share.
-        equal = jax.lax.optimization_barrier(jnp.asarray(value, new.dtype))
-        return jax.lax.select(p == p, new, jnp.full_like(new, equal))
-
-    check_params(params)
-    return jax.tree.map(leaf, params)
-
-
-def check_params(params: Any) -> None:
-    """Raises TypeError if a parameter is integer or boolean."""
-    for path, p in jax.tree_util.tree_leaves_with_path(params):
-        dtype = jnp.result_type(p)
-        if not jnp.issubdtype(dtype, jnp.inexact):
-            raise TypeError(
-                f"Parameter {name_of(path)!r} must be floating or complex; got dtype {dtype}. "
-                "Leave it out of the optimizer with optax.masked or optax.partition."
-            )
 
 
 def times(x: jax.Array, factor: ArrayLike) -> jax.Array:
@@ -155,28 +108,28 @@ def _check_shapes(arrays: tuple[jax.Array, ...]) -> None:
 
 
 @functools.cache
-def _compiled(kernel: Kernel, n_inputs: int, keep_dtype: bool) -> Callable[..., Any]:
+def _compiled(kernel: Kernel, n_inputs: int, out_dtype: Any) -> Callable[..., Any]:
     def run(arrays, scalars):
         kinds = [jnp.iscomplexobj(x) for x in arrays]
         if any(kinds) and not kinds[0]:
             other = arrays[kinds.index(True)].dtype
             raise _LeafError(f": the updates are {arrays[0].dtype}, but its state or parameter is {other}.")
         wide = max((x.dtype for x in arrays), key=lambda dtype: jnp.finfo(dtype).bits)
-        real = _arithmetic_dtype(wide, real=True)
+        real = arithmetic_dtype(wide, real=True)
         complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
         lifted = (x.astype(complex_ if kind else real) for x, kind in zip(arrays, kinds, strict=True))
         scalars = (s.astype(real) if hasattr(s, "dtype") and s.dtype != jnp.bool_ else s for s in scalars)
         # Complex gradients of real state must get as far as the cast, which says what is wrong.
         with jax.numpy_dtype_promotion("standard"):
             out, *states = _as_tuple(kernel(*lifted, *scalars))
-        out = _cast(out, arrays[0].dtype) if keep_dtype else out
+        out = out if out_dtype is None else _cast(out, out_dtype)
         return (out, *map(_cast, states, (x.dtype for x in arrays[n_inputs:])))
 
     run.__name__ = kernel.__name__
     return jax.jit(run)
 
 
-def _arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:
+def arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:
     """The dtype to compute in with arrays of ``dtype``: the same, but at least float32."""
     kind = "float" if real or not jnp.issubdtype(dtype, jnp.complexfloating) else "complex"
     real_bits = max(32, jnp.finfo(dtype).bits)
@@ -228,25 +181,6 @@ def _shapes(tree: Any) -> dict[str, str]:
 def _leaf_name(tree: Any, index: int) -> str:
     path = name_of(jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)[index][0])
     return f"Leaf {path!r}" if path else "The array"
-
-
-def sharding_of(leaf: Any) -> Any:
-    """Where a leaf has to be; None for host data, and for arrays that JAX may move as it likes."""
-    return getattr(leaf, "sharding", None) if getattr(leaf, "committed", True) else None
-
-
-def fits(sharding: Any, shape: tuple[int, ...]) -> bool:
-    """Whether a sharding divides arrays of a shape evenly."""
-    try:
-        sharding.shard_shape(shape)
-    except ValueError:
-        return False
-    return True
-
-
-def name_of(path: Any) -> str:
-    """The path of a leaf as it stands in messages."""
-    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def _is_none(x: Any) -> bool:

@@ -14,8 +14,9 @@ import numpy as np
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from radam_optax._core.domains import flag, transformation, warn, whole_number
-from radam_optax._core.leaves import fits, sharding_of
+from radam_optax._core.domains import count_of_updates, flag, transformation
+from radam_optax._core.messages import warn
+from radam_optax._core.placement import fits, sharding_of
 from radam_optax.checkpoint._checksum import checksum_of, data_of
 from radam_optax.checkpoint._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
 from radam_optax.checkpoint._processes import UnusableError, gathered, together
@@ -68,7 +69,7 @@ class Checkpoints:
         keep: int = 3,
         asynchronous: bool = False,
     ):
-        keep = int(whole_number("keep", keep))
+        keep = int(count_of_updates("keep", keep))
         if keep < 1:
             raise ValueError(f"`keep` must be at least 1; got {keep}.")
         self._optimizer = transformation("optimizer", optimizer)
@@ -136,7 +137,7 @@ class Checkpoints:
     def _prepared(self, step: int, trees: Trees) -> tuple[int, dict[str, Any]]:
         """The step and the manifest, without checksums, of what may be saved."""
         self.wait()
-        step = int(whole_number("step", step))
+        step = int(count_of_updates("step", step))
         manifest = manifest_of(self._optimizer, trees)
         fresh = trees._replace(opt_state=jax.eval_shape(self._optimizer.init, trees.params))
         advice = "Save what its `init` makes of `params` and its `update` returns."

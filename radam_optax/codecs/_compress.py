@@ -1,9 +1,11 @@
 """State of a quarter of the size: held encoded between steps, in float32 during them."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.core
@@ -11,10 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from radam_optax._core.domains import expect, function, transformation, validated
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import Link, function, size
 from radam_optax._core.hashing import mixed
-from radam_optax._core.leaves import fits, name_of, sharding_of
-from radam_optax.codecs._formats import Arrays, Codec
+from radam_optax._core.messages import name_of
+from radam_optax._core.placement import fits, sharding_of
+from radam_optax._core.states import expect
+from radam_optax._core.values import Optimizer
+from radam_optax.codecs._formats import Arrays, Codec, codec_like
 
 _ENCODED_DTYPES = ("float32", "bfloat16", "float16")
 
@@ -39,14 +45,14 @@ class CompressedState(NamedTuple):
     inner: optax.OptState  # That of the inner transformation, with `Encoded` in the place of arrays.
 
 
-@validated(inner=transformation, mask=function)
+@validated
 def compress_state(
-    inner: optax.GradientTransformation,
-    codec: Codec,
+    inner: Link,
+    codec: Annotated[Codec, codec_like],
     *,
-    min_size: int = 4096,
-    mask: Callable[[str, jax.Array], bool] | None = None,
-) -> optax.GradientTransformationExtraArgs:
+    min_size: Annotated[int, size(0)] = 4096,
+    mask: Annotated[Callable[[str, jax.Array], bool], function] | None = None,
+) -> Optimizer:
     """Holds the state of any transformation encoded between steps.
 
     A step decodes the state to float32, updates it, and encodes it anew. Encoded are arrays of float32,

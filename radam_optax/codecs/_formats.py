@@ -1,13 +1,16 @@
 """The formats of encoded state."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
-from radam_optax._core.domains import validated
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import size
 from radam_optax._core.hashing import random_bits
 
 Arrays = dict[str, jax.Array]
@@ -19,6 +22,17 @@ class Codec(Protocol):
     def encode(self, x: jax.Array, seed: jax.Array) -> Arrays: ...
 
     def decode(self, arrays: Arrays) -> jax.Array: ...
+
+
+def codec_like(name: str, value: Any) -> Any:
+    """A codec that has been built, such as those of :mod:`radam_optax.codecs`."""
+    if isinstance(value, type) or not (hasattr(value, "encode") and hasattr(value, "decode")):
+        raise TypeError(f"`{name}` must be a codec, such as `codecs.int8_blockwise()`; got {value!r}.")
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be hashable; got {value!r}.") from None
+    return value
 
 
 def bfloat16_stochastic() -> Codec:
@@ -85,8 +99,8 @@ class _Compensated:
         return _float(upper + (arrays["errors"].astype(jnp.int32) << 8))
 
 
-@validated()
-def int8_blockwise(block_size: int = 64, shards: int = 1) -> Codec:
+@validated
+def int8_blockwise(block_size: Annotated[int, size(2)] = 64, shards: Annotated[int, size(1)] = 1) -> Codec:
     """One byte per number: codes with 3 bits of mantissa, below a power of two for each block.
 
     A code is the logarithm of its number, in steps of an eighth of an octave that are straight in
@@ -192,8 +206,8 @@ class _Blocks:
         return x.reshape(*self.shape[: self.axis], *lengths, *self.shape[self.axis + 1 :])
 
 
-@validated()
-def float8_stochastic(max_exponent: int = 8) -> Codec:
+@validated
+def float8_stochastic(max_exponent: Annotated[int, size(-63, 127)] = 8) -> Codec:
     """One byte per number and nothing else: a sign, six bits of exponent, one of mantissa.
 
     Its numbers are zero and powers of two, 63 octaves of them, and what lies halfway between. It is

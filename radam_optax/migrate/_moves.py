@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from radam_optax._core.domains import value_at, whole_number
+from radam_optax._core.domains import count_of_updates
+from radam_optax._core.values import value_at
 from radam_optax._moments import DebiasState
 from radam_optax.migrate import _statistics, _torch
 from radam_optax.migrate._statistics import Statistics, cast_like
@@ -260,7 +261,7 @@ def _agreed(held: int | None, count: int | None) -> int | None:
     """The number of updates that a state holds, or else the one given."""
     if count is None:
         return held
-    count = int(whole_number("count", count))
+    count = int(count_of_updates("count", count))
     if held not in (None, count):
         raise ValueError(f"The state holds the number of updates, {held}; `count` is {count}.")
     return count

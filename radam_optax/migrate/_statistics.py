@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from radam_optax._core.domains import as_scalar
-from radam_optax._core.leaves import name_of, sharding_of
+from radam_optax._core.messages import name_of
+from radam_optax._core.placement import sharding_of
+from radam_optax._core.values import as_scalar
 from radam_optax._rates import RectificationState
 
 ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace")

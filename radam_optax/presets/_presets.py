@@ -1,6 +1,8 @@
 """The presets: compositions of links, by framework."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import optax
@@ -9,13 +11,15 @@ from optax import chain
 
 from radam_optax import _numerics
 from radam_optax._combine import scale_by_adaptive_rate
-from radam_optax._core.domains import (
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import Count, FixedDecay, Flag, NonNegative, Rate, Real, Share, number_in, pair
+from radam_optax._core.values import (
+    Optimizer,
     Scalar,
     ScalarOrSchedule,
     Schedule,
     as_scalar,
-    number,
-    validated,
+    is_static,
     value_at,
 )
 from radam_optax._moments import (
@@ -23,26 +27,26 @@ from radam_optax._moments import (
     centered_second_moment,
     debias,
     first_moment,
+    nesterov_moment,
     second_moment,
     sum_of_squares,
 )
-from radam_optax._optimizers import Optimizer
 from radam_optax._rates import inverse_root, scale_by_rectification
 from radam_optax._schedules import update_number
 from radam_optax._updates import add_decayed_weights, scale, scale_by_learning_rate, scale_params, trace
 
-Betas = tuple[Scalar, Scalar]
+Betas = Annotated[tuple[Scalar, Scalar], pair(number_in("[0, 1)"))]
 
 
-@validated()
+@validated
 def torch_sgd(
-    lr: ScalarOrSchedule = 1e-3,
-    momentum: Scalar = 0.0,
-    dampening: Scalar = 0.0,
-    weight_decay: ScalarOrSchedule = 0.0,
-    nesterov: bool = False,
+    lr: Rate = 1e-3,
+    momentum: Share = 0.0,
+    dampening: Real = 0.0,
+    weight_decay: Rate = 0.0,
+    nesterov: Flag = False,
     *,
-    maximize: bool = False,
+    maximize: Flag = False,
 ) -> Optimizer:
     """``torch.optim.SGD``: ``v = momentum v + (1 - dampening) g``, but ``v = g`` at the first update.
 
@@ -54,7 +58,7 @@ def torch_sgd(
     Raises:
       ValueError: nesterov without momentum, or with dampening, as in PyTorch.
     """
-    dampens = isinstance(dampening, float) and dampening != 0
+    dampens = is_static(dampening) and dampening != 0
     if nesterov and (_is_zero(momentum) or dampens):
         raise ValueError(
             f"`nesterov` needs a `momentum` and no `dampening`; got {momentum!r} and {dampening!r}."
@@ -64,15 +68,15 @@ def torch_sgd(
     return _descend(lr, heavy_ball, l2=weight_decay, maximize=maximize)
 
 
-@validated()
+@validated
 def torch_adagrad(
-    lr: ScalarOrSchedule = 1e-2,
-    lr_decay: Scalar = 0.0,
-    weight_decay: ScalarOrSchedule = 0.0,
-    initial_accumulator_value: Scalar = 0.0,
-    eps: Scalar = 1e-10,
+    lr: Rate = 1e-2,
+    lr_decay: NonNegative = 0.0,
+    weight_decay: Rate = 0.0,
+    initial_accumulator_value: NonNegative = 0.0,
+    eps: NonNegative = 1e-10,
     *,
-    maximize: bool = False,
+    maximize: Flag = False,
 ) -> Optimizer:
     """``torch.optim.Adagrad``: ``p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(sum) + eps)``.
 
@@ -84,16 +88,16 @@ def torch_adagrad(
     return _descend(_over_time(lr, lr_decay), adagrad, l2=weight_decay, maximize=maximize)
 
 
-@validated()
+@validated
 def torch_rmsprop(
-    lr: ScalarOrSchedule = 1e-2,
-    alpha: Scalar = 0.99,
-    eps: Scalar = 1e-8,
-    weight_decay: ScalarOrSchedule = 0.0,
-    momentum: Scalar = 0.0,
-    centered: bool = False,
+    lr: Rate = 1e-2,
+    alpha: FixedDecay = 0.99,
+    eps: NonNegative = 1e-8,
+    weight_decay: Rate = 0.0,
+    momentum: Share = 0.0,
+    centered: Flag = False,
     *,
-    maximize: bool = False,
+    maximize: Flag = False,
 ) -> Optimizer:
     """``torch.optim.RMSprop``: ``v = momentum v + g / (sqrt(nu) + eps); p -= lr v``.
 
@@ -112,16 +116,16 @@ def torch_rmsprop(
     )
 
 
-@validated()
+@validated
 def torch_adam(
-    lr: ScalarOrSchedule = 1e-3,
+    lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
-    eps: Scalar = 1e-8,
-    weight_decay: ScalarOrSchedule = 0.0,
-    amsgrad: bool = False,
+    eps: NonNegative = 1e-8,
+    weight_decay: Rate = 0.0,
+    amsgrad: Flag = False,
     *,
-    maximize: bool = False,
-    decoupled_weight_decay: bool = False,
+    maximize: Flag = False,
+    decoupled_weight_decay: Flag = False,
 ) -> Optimizer:
     """``torch.optim.Adam``; with ``amsgrad`` the maximum is taken before the bias correction."""
     b1, b2 = betas
@@ -134,30 +138,30 @@ def torch_adam(
     return _descend(lr, adam, **_torch_decay(lr, weight_decay, decoupled_weight_decay), maximize=maximize)
 
 
-@validated()
+@validated
 def torch_adamw(
-    lr: ScalarOrSchedule = 1e-3,
+    lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
-    eps: Scalar = 1e-8,
-    weight_decay: ScalarOrSchedule = 1e-2,
-    amsgrad: bool = False,
+    eps: NonNegative = 1e-8,
+    weight_decay: Rate = 1e-2,
+    amsgrad: Flag = False,
     *,
-    maximize: bool = False,
+    maximize: Flag = False,
 ) -> Optimizer:
     """``torch.optim.AdamW``: :func:`torch_adam` with decoupled weight decay."""
     return torch_adam(lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
 
 
-@validated()
+@validated
 def torch_nadam(
-    lr: ScalarOrSchedule = 2e-3,
+    lr: Rate = 2e-3,
     betas: Betas = (0.9, 0.999),
-    eps: Scalar = 1e-8,
-    weight_decay: ScalarOrSchedule = 0.0,
-    momentum_decay: Scalar = 4e-3,
-    decoupled_weight_decay: bool = False,
+    eps: NonNegative = 1e-8,
+    weight_decay: Rate = 0.0,
+    momentum_decay: NonNegative = 4e-3,
+    decoupled_weight_decay: Flag = False,
     *,
-    maximize: bool = False,
+    maximize: Flag = False,
 ) -> Optimizer:
     """``torch.optim.NAdam``: averages with b1, looks ahead with ``b1 (1 - 0.96^(t momentum_decay) / 2)``.
 
@@ -168,34 +172,34 @@ def torch_nadam(
     """
     b1, b2 = betas
     nadam = scale_by_adaptive_rate(
-        momentum=first_moment(b1, nesterov=_rising_momentum(b1, momentum_decay)),
+        momentum=nesterov_moment(b1, ahead=_rising_momentum(b1, momentum_decay)),
         rate=chain(second_moment(b2), inverse_root(eps)),
     )
     return _descend(lr, nadam, **_torch_decay(lr, weight_decay, decoupled_weight_decay), maximize=maximize)
 
 
-@validated()
+@validated
 def torch_radam(
-    lr: ScalarOrSchedule = 1e-3,
+    lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
-    eps: Scalar = 1e-8,
-    weight_decay: ScalarOrSchedule = 0.0,
-    decoupled_weight_decay: bool = False,
+    eps: NonNegative = 1e-8,
+    weight_decay: Rate = 0.0,
+    decoupled_weight_decay: Flag = False,
     *,
-    maximize: bool = False,
+    maximize: Flag = False,
 ) -> Optimizer:
     """``torch.optim.RAdam``: eps beside the uncorrected root; momentum SGD until rho_t > 5."""
     radam = _radam_eps_at_the_raw_root(*betas, eps, fallback=1.0)
     return _descend(lr, radam, **_torch_decay(lr, weight_decay, decoupled_weight_decay), maximize=maximize)
 
 
-@validated(weight_decay=number("[0, inf)"))
+@validated
 def official_radam(
-    lr: ScalarOrSchedule = 1e-3,
+    lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
-    eps: Scalar = 1e-8,
-    weight_decay: Scalar = 0.0,
-    degenerated_to_sgd: bool = False,
+    eps: NonNegative = 1e-8,
+    weight_decay: NonNegative = 0.0,
+    degenerated_to_sgd: Flag = False,
 ) -> Optimizer:
     """The RAdam of its authors: until rho_t >= 5 it skips the update, weight decay included.
 
@@ -212,18 +216,18 @@ def official_radam(
     return _descend(lr, radam, decoupled=decay)
 
 
-@validated()
+@validated
 def tfa_radam(
-    learning_rate: ScalarOrSchedule = 1e-3,
-    beta_1: Scalar = 0.9,
-    beta_2: Scalar = 0.999,
-    epsilon: Scalar = 1e-7,
-    weight_decay: ScalarOrSchedule = 0.0,
-    amsgrad: bool = False,
-    sma_threshold: Scalar = 5.0,
-    total_steps: int = 0,
-    warmup_proportion: Scalar = 0.1,
-    min_lr: Scalar = 0.0,
+    learning_rate: Rate = 1e-3,
+    beta_1: FixedDecay = 0.9,
+    beta_2: FixedDecay = 0.999,
+    epsilon: NonNegative = 1e-7,
+    weight_decay: Rate = 0.0,
+    amsgrad: Flag = False,
+    sma_threshold: Annotated[Scalar, number_in("[4, inf)")] = 5.0,
+    total_steps: Count = 0,
+    warmup_proportion: Share = 0.1,
+    min_lr: NonNegative = 0.0,
 ) -> Optimizer:
     """``tensorflow_addons.optimizers.RectifiedAdam``: eps beside the corrected root, decoupled decay.
 
@@ -252,14 +256,14 @@ def tfa_radam(
     return _descend(learning_rate, radam, decoupled=weight_decay)
 
 
-@validated()
+@validated
 def keras_adam(
-    learning_rate: ScalarOrSchedule = 1e-3,
-    beta_1: Scalar = 0.9,
-    beta_2: Scalar = 0.999,
-    epsilon: Scalar = 1e-7,
-    amsgrad: bool = False,
-    weight_decay: ScalarOrSchedule | None = None,
+    learning_rate: Rate = 1e-3,
+    beta_1: FixedDecay = 0.9,
+    beta_2: FixedDecay = 0.999,
+    epsilon: NonNegative = 1e-7,
+    amsgrad: Flag = False,
+    weight_decay: Rate | None = None,
 ) -> Optimizer:
     """``keras.optimizers.Adam``: eps beside the uncorrected root, decoupled decay."""
     adam = scale_by_adaptive_rate(

@@ -1,14 +1,19 @@
 """State divided over an axis of the mesh: ZeRO-1."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from radam_optax._core.domains import transformation, validated
-from radam_optax._core.leaves import fits, name_of
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import Link, Tree, anything
+from radam_optax._core.messages import name_of
+from radam_optax._core.placement import fits
+from radam_optax._core.values import Optimizer
 from radam_optax.codecs._compress import map_with_params
 
 _REPLICATED = PartitionSpec()
@@ -22,13 +27,13 @@ def _mesh(name: str, value: Any) -> Mesh:
     return value
 
 
-@validated(inner=transformation, mesh=_mesh)
+@validated
 def shard_state(
-    inner: optax.GradientTransformation,
-    mesh: Mesh,
-    axis: str,
-    specs: Any = _REPLICATED,
-) -> optax.GradientTransformationExtraArgs:
+    inner: Link,
+    mesh: Annotated[Mesh, _mesh],
+    axis: Annotated[str, anything],
+    specs: Tree = _REPLICATED,
+) -> Optimizer:
     """Divides an optimizer's state over an axis of the mesh that its parameters are replicated over: ZeRO-1.
 
     Each device keeps, and updates, its part of the state, and the parts of the updates are gathered::

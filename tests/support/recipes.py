@@ -51,7 +51,7 @@ def rectified_rmsprop(learning_rate=0.1, decay=0.999):
 def rectified_centred_amsgrad(learning_rate=0.1, b1=0.9, b2=0.99, max_decay=0.99):
     return optax.chain(
         rx.scale_by_adaptive_rate(
-            momentum=rx.freeze_until(rx.first_moment(b1, nesterov=True), 2),
+            momentum=rx.freeze_until(rx.nesterov_moment(b1), 2),
             rate=optax.chain(
                 rx.centered_second_moment(b2),
                 rx.amsgrad_max(max_decay),

@@ -17,18 +17,13 @@ from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
 
 import radam_optax as rx
-from radam_optax._core.domains import DOMAINS
+from radam_optax._core.calls import validated
 from tests.support.recipes import RECIPES, build
 
-PRESETS = {
-    name: f for name, f in vars(rx.presets).items() if getattr(f, "__module__", "") == rx.presets.__name__
-}
-CODECS = {
-    name: f for name, f in vars(rx.codecs).items() if getattr(f, "__module__", "") == rx.codecs.__name__
-}
-SHARDING = {
-    name: f for name, f in vars(rx.sharding).items() if getattr(f, "__module__", "") == rx.sharding.__name__
-}
+PRESETS, CODECS, SHARDING = (
+    {name: getattr(module, name) for name in module.__all__}
+    for module in (rx.presets, rx.codecs, rx.sharding)
+)
 PUBLIC = {
     name: f
     for name, f in (vars(rx) | PRESETS | CODECS | SHARDING).items()
@@ -44,6 +39,7 @@ INTERVALS = {
     "weight_decay": "[0, inf)",
     "b1": "[0, 1)",
     "b2": "[0, 1)",
+    "ahead": "[0, 1)",
     "decay": "[0, 1)",
     "alpha": "[0, 1)",
     "beta_1": "[0, 1)",
@@ -70,8 +66,9 @@ EXCEPTIONS = {
     ("adadelta", "eps"): "(0, inf)",
     ("amsgrad_max", "decay"): "(0, 1]",
     ("first_moment", "initial"): "(-inf, inf)",
+    ("nesterov_moment", "initial"): "(-inf, inf)",
 }
-SCHEDULABLE = ("learning_rate", "lr", "weight_decay", "b1", "b2", "decay")
+SCHEDULABLE = ("learning_rate", "lr", "weight_decay", "b1", "b2", "ahead", "decay")
 NOT_SCHEDULABLE = {
     ("official_radam", "weight_decay"),
     ("amsgrad_max", "decay"),
@@ -201,16 +198,16 @@ def test_every_argument_is_checked_or_known_to_be_free():
     known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *STEPS.items(), *SIZES, *pairs}
     unknown = [a for a in ARGUMENTS if a not in known and a[1] not in free and a[1] not in DTYPES]
     assert not unknown
-    checked = {
-        "steps",
-        "total_steps",
-        "betas",
-        "projection_fn",
-        "codec",
-        *(a for _, a in (*NUMBERS, *FLAGS, *WORDS, *SIZES)),
-        *DTYPES,
-    }
-    assert checked - {"method", "rho", "threshold"} == DOMAINS.keys()
+
+
+def test_an_argument_without_a_domain_makes_no_factory():
+    def factory(b1: float):
+        return b1
+
+    with raises(
+        TypeError, "`b1` must be annotated with one domain, Annotated[type, rule]; got <class 'float'>."
+    ):
+        validated(factory)
 
 
 @every_number
@@ -414,7 +411,10 @@ def test_nesterov_without_momentum_or_with_dampening_is_refused_as_in_pytorch(se
 
 
 DTYPE_ARGUMENTS = [a for a in ARGUMENTS if a[1] in DTYPES]
-REAL = {"nu_dtype", *(a for a in DTYPE_ARGUMENTS if a[1] == "dtype" and a[0] != "first_moment")}
+REAL = {
+    "nu_dtype",
+    *(a for a in DTYPE_ARGUMENTS if a[1] == "dtype" and a[0] not in ("first_moment", "nesterov_moment")),
+}
 
 
 @pytest.mark.parametrize(("name", "argument"), DTYPE_ARGUMENTS, **by_name)
@@ -440,7 +440,11 @@ def test_what_is_no_dtype_is_refused(name, argument):
 
 @pytest.mark.parametrize(
     ("name", "argument"),
-    [a for a in DTYPE_ARGUMENTS if a[1] == "nu_dtype" or (a[1] == "dtype" and a[0] != "first_moment")],
+    [
+        a
+        for a in DTYPE_ARGUMENTS
+        if a[1] == "nu_dtype" or (a[1] == "dtype" and a[0] not in ("first_moment", "nesterov_moment"))
+    ],
     **by_name,
 )
 def test_statistics_of_squares_take_no_complex_dtype(name, argument):

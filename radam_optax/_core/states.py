@@ -1,0 +1,97 @@
+"""States: what a link starts from, whether a state is a link's own, and the state of a link in a state."""
+
+from typing import Any, TypeVar
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.typing import ArrayLike, DTypeLike
+
+from radam_optax._core.leaves import arithmetic_dtype
+from radam_optax._core.messages import name_of
+
+State = TypeVar("State")
+
+
+def full_like(
+    params: Any,
+    value: ArrayLike = 0.0,
+    dtype: DTypeLike | None = None,
+    *,
+    real: bool = False,
+    keep_dtype: bool = False,
+) -> Any:
+    """A state of the shapes and shardings of ``params``, filled with ``value``.
+
+    Args:
+      params: tree of floating or complex arrays.
+      value: shape (), what each element starts from.
+      dtype: dtype of every leaf; None means that of the parameter, but at least float32.
+      real: for statistics such as |g|^2, real even where the parameter is complex.
+      keep_dtype: without ``dtype``, that of the parameter as it is.
+
+    Raises:
+      TypeError: a parameter is integer or boolean.
+    """
+
+    def leaf(p):
+        p = p if hasattr(p, "dtype") else jnp.asarray(p)
+        own = jnp.result_type(p)  # What JAX takes a NumPy float64 for, say.
+        default = own if keep_dtype else arithmetic_dtype(own, real=real)
+        new = jnp.full_like(p, value, dtype=dtype or default)
+        if not isinstance(p, jax.core.Tracer):
+            return new
+        # Inside jit a fresh array has no sharding of its own, but a result has that of its operands:
+        # a choice by p between two equal arrays, which the compiler cannot see to be equal. What it cannot
+        # see through is a number, not an array, which leaves of one shape but two shardings would share.
+        equal = jax.lax.optimization_barrier(jnp.asarray(value, new.dtype))
+        return jax.lax.select(p == p, new, jnp.full_like(new, equal))
+
+    check_params(params)
+    return jax.tree.map(leaf, params)
+
+
+def check_params(params: Any) -> None:
+    """Raises TypeError if a parameter is integer or boolean."""
+    for path, p in jax.tree_util.tree_leaves_with_path(params):
+        dtype = jnp.result_type(p)
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            raise TypeError(
+                f"Parameter {name_of(path)!r} must be floating or complex; got dtype {dtype}. "
+                "Leave it out of the optimizer with optax.masked or optax.partition."
+            )
+
+
+def expect(kind: type[Any], state: Any) -> None:
+    """Raises TypeError if a state is not of the kind, or its clocks are not scalars."""
+    if not isinstance(state, kind):
+        raise TypeError(
+            f"The state must be a `{kind.__name__}`; got {type(state).__name__}. It is of another optimizer."
+        )
+    for name, kind_of_number in (("count", jnp.integer), ("elapsed", jnp.floating)):
+        if name not in state._fields:
+            continue
+        clock = getattr(state, name)
+        if name == "elapsed" and isinstance(clock, tuple):
+            continue
+        array: Any = np.asarray(clock) if isinstance(clock, int | float) else clock
+        if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, kind_of_number)):
+            raise TypeError(
+                f"`{name}` in the state `{kind.__name__}` must be of shape () and {kind_of_number.__name__}; "
+                f"got {clock!r}."
+            )
+
+
+def state_of(kind: type[State], state: optax.OptState) -> State:
+    """The one state of a kind of link in the state of an optimizer, however wrapped.
+
+    Raises:
+      ValueError: there is none, or there are several.
+    """
+    leaves = jax.tree.leaves(state, is_leaf=lambda x: isinstance(x, kind))
+    found = [leaf for leaf in leaves if isinstance(leaf, kind)]
+    if len(found) != 1:
+        raise ValueError(f"`state` must hold one `{kind.__name__}`; it holds {len(found)}.")
+    return found[0]
