@@ -19,7 +19,9 @@ os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].removesuffix(LESS_LLVM)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_compilation_cache_dir", os.path.abspath(".jax_cache"))
+jax.config.update(
+    "jax_compilation_cache_dir", os.environ.get("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".jax_cache"))
+)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 

@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,32 +13,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.support.forks import forks
+
 for package in ("flax", "orbax.checkpoint", "rich", "sklearn"):
     pytest.importorskip(package)
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-STEPS = 200  # More than the killed runs get to.
+STEPS = 150  # More than the killed runs get to.
 PATIENCE = 100  # Seconds for a run to start and save.
 
 
 def start(out, steps, *options):
-    """The example in a pipe, on one device, its programs compiled once for all the runs."""
-    command = f"{sys.executable} -W error -m examples resilient_training --optimizer amsgrad --save-every 1"
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | cache
-    return subprocess.Popen(
-        [*command.split(), "--steps", str(steps), "--out", str(out), *options],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    """The example, forked from a process that has imported it."""
+    server = forks("examples.resilient.resilient_training")
+    options = "--optimizer", "amsgrad", "--save-every", 1, "--steps", steps, "--out", out, *options
+    return server.start("examples", "resilient_training", *options)
 
 
 def run(*arguments):
@@ -121,6 +110,7 @@ def test_no_kill_tears_a_checkpoint_and_every_resume_is_bitwise_right(tmp_path, 
     """Whenever it comes; the run goes on from the newest checkpoint, to the same end."""
     whole, killed, copy = (tmp_path / name for name in ("whole", "killed", "copy"))
     options = ("--faults", "--float16")
+    run(tmp_path / "compiled", 1, *options)  # What is timed next compiles no more, as the killed runs do not.
     began = time.monotonic()
     with start(whole, STEPS, *options) as process:
         wait_until(lambda: saved(whole), process)
