@@ -16,6 +16,7 @@ lint: .venv/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -q tests/docs/test_architecture.py
 
 # The oldest versions that pyproject.toml allows, with the tests that cross the most of their APIs.
 test-oldest: .venv-oldest/test
