@@ -50,7 +50,8 @@ _M_SERIES = _m_series(26)
 
 # (rho - 2) Var[psi] / tau^2 in powers of u = 2/rho. It is smooth on all of 0 <= u <= 1, so that one
 # polynomial serves every rho > 2: interpolated at 23 Chebyshev points in 80 digits, error 5e-16 in
-# float64 and 3e-7 in float32, with none of the cancellation of the Gamma functions.
+# float64 and 3e-7 in float32, with none of the cancellation of the Gamma functions. The script that made it
+# is tests/support/variance_polynomial.py; a test makes it again.
 _VARIANCE_POLYNOMIAL = (
     0.5000000000000001, 0.43749999999993205, 0.359375000012087, 0.2705078116371317,
     0.18139651739612347, 0.10653608007367413, 0.05829363282455117, 0.03725443668243526,

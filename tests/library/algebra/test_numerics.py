@@ -12,7 +12,9 @@ import optax
 import pytest
 
 import radam_optax as rx
+from radam_optax import _numerics
 from radam_optax._rates import RectificationState
+from tests.support import variance_polynomial
 from tests.support.recipes import build
 
 mp = mpmath.MPContext()
@@ -412,3 +414,7 @@ def test_derivatives_of_lengths_and_rectifiers_match_the_oracle(b2, x64):
                 h = mp.mpf(10) ** -20
                 slope = (function(b2 + h, t) - function(b2 - h, t)) / (2 * h)
                 np.testing.assert_allclose(actual[name][i], float(slope), rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_the_polynomial_of_the_variance_is_what_its_script_makes():
+    assert variance_polynomial.coefficients() == _numerics._VARIANCE_POLYNOMIAL
