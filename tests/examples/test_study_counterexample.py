@@ -100,9 +100,11 @@ def test_the_drift_is_that_of_a_long_simulation(b1, b2, x64):
 
 
 def test_the_verdict_notices_other_numbers():
-    from examples.studies.counterexample import problem, study
+    from examples.studies.counterexample import findings as verdict
+    from examples.studies.counterexample import problem
+    from examples.studies.counterexample.runs import POINTS
 
-    points, runs = study.POINTS, len(problem.STARTS) + 2
+    points, runs = POINTS, len(problem.STARTS) + 2
     results = {}
     for recipes, alphas in (
         (problem.OPTIMIZERS, problem.ALPHAS),
@@ -111,15 +113,15 @@ def test_the_verdict_notices_other_numbers():
         for name in recipes:
             shape = (points, len(alphas), runs)
             results[name] = alphas, {k: np.zeros(shape) for k in ("x", "regret", "expected_regret")}
-    findings = study.compare(results, 5_000_000) + study.judge(results)
+    findings = verdict.compare(results, 5_000_000) + verdict.judge(results)
     assert len(findings) == 33
     assert not any(finding.agrees for finding in findings)
 
-    reference = study.REFERENCE["Adam", 1_000_000]
+    reference = verdict.REFERENCE["Adam", 1_000_000]
     _, records = results["Adam"]
     for alpha, (x, regret) in reference.items():
         records["x"][-1, problem.ALPHAS.index(alpha), 0] = x
         records["regret"][-1, problem.ALPHAS.index(alpha), 0] = regret + 4e-5
-    agrees = [f.agrees for f in study.compare(results, 1_000_000) if f.claim.startswith("Adam")]
+    agrees = [f.agrees for f in verdict.compare(results, 1_000_000) if f.claim.startswith("Adam")]
     assert agrees == [True, True, True]
-    assert study.compare(results, 999_900) == []
+    assert verdict.compare(results, 999_900) == []

@@ -148,6 +148,20 @@ def measured_drift(b1: float, b2: jax.Array, periods: int) -> jax.Array:
     return jax.jit(jax.vmap(one))(b2)
 
 
+def drifts() -> dict[str, np.ndarray]:
+    """The drift over b2: exact for Adam with two b1 and for AMSGrad, and as radam_optax moves."""
+    b2 = 1 - np.logspace(-1, -5, 161)
+    few = 1 - np.logspace(-1, -4, 13)
+    return {
+        "b2": b2,
+        "Adam, b1 = 0.9": np.array([drift(0.9, b) for b in b2]),
+        "Adam, b1 = 0": np.array([drift(0.0, b) for b in b2]),
+        "AMSGrad, b1 = 0.9": np.array([drift(0.9, b, maximum=True) for b in b2]),
+        "measured b2": few,
+        "measured": np.asarray(measured_drift(0.9, jnp.asarray(few), 1000)),
+    }
+
+
 def theorem_1(c: jax.Array, steps: int) -> jax.Array:
     """x after so many steps of Adam with b1 = 0, b2 = 1 / (1 + C^2), alpha = 0.5, from 0.
 
