@@ -95,7 +95,7 @@ class Study:
         self.loops: set[str] = set()
 
     @functools.cached_property
-    def settings(self) -> dict[str, Any]:
+    def depends_on(self) -> dict[str, Any]:
         """All that the results depend on: options, versions, the code itself, the kind of device."""
         options = {key: value for key, value in vars(self.options).items() if key != "out"}
         versions = {package.__name__: package.__version__ for package in (jax, flax, optax, np)}
@@ -109,20 +109,20 @@ class Study:
 
     @functools.cached_property
     def progress(self) -> Path:
-        """The folder of what is done; it is that of an interrupted run of the same settings, or new."""
+        """The folder of what is done; it is that of an interrupted run that depends on the same, or new."""
         folder = self.options.out / f"{self.name}-progress"
         file = folder / "settings.json"
-        settings = json.dumps(self.settings, default=str, sort_keys=True)
+        now = json.dumps(self.depends_on, default=str, sort_keys=True)
         if folder.exists() and not file.is_file():
             self.parser.error(f"'{folder}' is no study's progress: remove it, or choose another --out")
-        if file.exists() and file.read_text("utf-8") != settings:
+        if file.exists() and file.read_text("utf-8") != now:
             self.console.print(
                 "Starts anew: the progress here is that of other options, code, versions or devices.",
                 soft_wrap=True,
             )
             shutil.rmtree(folder)
         folder.mkdir(exist_ok=True)
-        file.write_text(settings, "utf-8")
+        file.write_text(now, "utf-8")
         return folder
 
     def scan(
@@ -213,7 +213,7 @@ class Study:
           findings: the rows of the verdict.
           results: what else is worth keeping, in the types of JSON.
         """
-        summary = self.settings | {"findings": [f._asdict() for f in findings]}
+        summary = self.depends_on | {"findings": [f._asdict() for f in findings]}
         with atomic(self._file("summary.json")) as partial:
             partial.write_text(
                 json.dumps(finite(summary | {"results": results}), indent=1, default=str) + "\n", "utf-8"

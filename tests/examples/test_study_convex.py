@@ -18,8 +18,10 @@ from examples.data import mnist as _mnist
 from examples.data.split import DataError, Split
 from examples.models.mlp import MLP
 from examples.studies.convex.figures import draw_curves, draw_grid
+from examples.studies.convex.findings import compare
 from examples.studies.convex.grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid
-from examples.studies.convex.study import OPTIMIZERS, PROBLEMS, compare, curve_rows, grid_rows, halved
+from examples.studies.convex.problems import OPTIMIZERS, PROBLEMS, halved
+from examples.studies.convex.study import curve_rows, grid_rows
 from examples.tasks.classification import cross_entropy
 
 FILES = {

@@ -14,7 +14,8 @@ from examples.data import text as _text
 from examples.data.split import DataError
 from examples.models.adaptive_softmax import AdaptiveSoftmax
 from examples.models.lstm import LanguageModel, run_lstm
-from examples.studies.language_model.study import findings, recipe
+from examples.studies.language_model.findings import findings
+from examples.studies.language_model.optimizers import recipe
 from examples.tasks.language import STREAMS, language_task
 
 

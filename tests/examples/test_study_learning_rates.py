@@ -26,6 +26,8 @@ from examples.lab.training import train
 from examples.models.convolutional import convolve
 from examples.models.resnet import ResNet
 from examples.studies.learning_rates import study as learning_rates
+from examples.studies.learning_rates.findings import findings
+from examples.studies.learning_rates.optimizers import RATES, WEIGHT_DECAY, optimizers
 from examples.tasks.classification import classification
 
 IMAGES = 20  # Per file.
@@ -238,7 +240,7 @@ def test_images_without_any_spread_are_refused(folder):
 
 @jax.numpy_dtype_promotion("standard")  # optax's schedule wants it.
 def test_the_learning_rate_falls_to_a_tenth_twice():
-    for name, recipe in learning_rates.optimizers([3, 5]).items():
+    for name, recipe in optimizers([3, 5]).items():
         optimizer = recipe(0.1)
         params = {"w": jnp.full(3, 2.0)}
         state = optimizer.init(params)
@@ -247,7 +249,7 @@ def test_the_learning_rate_falls_to_a_tenth_twice():
             # At a gradient of 0 all that moves is the weight decay.
             updates, state = optimizer.update({"w": jnp.zeros(3)}, state, params)
             sizes.append(float(updates["w"][0]))
-        decay = 2.0 * learning_rates.WEIGHT_DECAY
+        decay = 2.0 * WEIGHT_DECAY
         momentum = [sum(0.9**i for i in range(t + 1)) if name == "SGD" else 1 for t in range(7)]
         rates = [0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
         expected = [-rate * decay * factor for rate, factor in zip(rates, momentum, strict=True)]
@@ -265,31 +267,31 @@ def results_of(sgd, adam, radam, jitter=0.1):
 
 def test_the_papers_results_confirm_all_claims():
     results = results_of([91.5, 90, 89, 88], [89.0, 90.5, 90, 87], [91.1, 91.4, 91, 90.5], jitter=0.02)
-    found = learning_rates.findings(results, cifar=True)
+    found = findings(results, cifar=True)
     assert len(found) == 8
     assert all(finding.agrees and not finding.note for finding in found)
-    assert len(learning_rates.findings(results, cifar=False)) == 4
+    assert len(findings(results, cifar=False)) == 4
 
 
 def test_other_results_disagree_with_a_reason():
     results = results_of([90, 90, 90, 90], [93, 93.5, 93, 93], [92, 91, 90, 80])
-    sensitivity, radam_adam, sgd_radam, _, *numbers = learning_rates.findings(results, cifar=True)
+    sensitivity, radam_adam, sgd_radam, _, *numbers = findings(results, cifar=True)
     assert not sensitivity.agrees
     assert sensitivity.note.startswith("the opposite holds here, by 11.")
     assert "RAdam is weakest" not in sensitivity.note
-    assert "RAdam is weakest at 0.003" in learning_rates.findings(results, cifar=False)[0].note
+    assert "RAdam is weakest at 0.003" in findings(results, cifar=False)[0].note
     assert not radam_adam.agrees
     assert radam_adam.note.startswith("the opposite holds here, by 1.5")
     assert not sgd_radam.agrees
     assert [finding.agrees for finding in numbers] == [False, False, False, False]
     # The reason is given only where it holds.
-    steep = learning_rates.findings(results_of([90] * 4, [93] * 4, [80, 91, 92, 92]), cifar=False)[0]
+    steep = findings(results_of([90] * 4, [93] * 4, [80, 91, 92, 92]), cifar=False)[0]
     assert not steep.agrees
     assert "RAdam is weakest" not in steep.note
 
 
 def test_a_difference_within_the_spread_is_undecided():
-    found = learning_rates.findings(results_of([90] * 4, [90] * 4, [90.1] * 4, jitter=1.0), cifar=False)
+    found = findings(results_of([90] * 4, [90] * 4, [90.1] * 4, jitter=1.0), cifar=False)
     assert not found[1].agrees
     assert "undecided: the difference" in found[1].note
 
@@ -334,7 +336,7 @@ def test_the_whole_study_on_files_of_cifar10s_format(folder, tmp_path, capsys):
     assert summary["results"]["steps"] == 4
     with (out / "curves.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * len(learning_rates.RATES)
+    assert len(rows) == 3 * len(RATES)
     assert all(np.isfinite(float(row["test_loss"])) for row in rows)
     assert (out / "learning_rates.png").exists()
     assert "The digits are not CIFAR-10" not in capsys.readouterr().out
@@ -354,7 +356,7 @@ def test_resnet_20_trains_on_files_of_cifar10s_format(folder, tmp_path):
         test_batch=8,
     )
     study = Study("learning_rates", "", ["--out", str(tmp_path / "out")], {})
-    recipe = learning_rates.optimizers([1])["RAdam"]
+    recipe = optimizers([1])["RAdam"]
     curves = train(
         study, "RAdam", task, recipe, (0.1,), seeds=1, steps=2, chunk=1, status=str, mapped=problem.mapped
     )

@@ -7,10 +7,12 @@ for package in ("flax", "matplotlib", "orbax", "rich", "sklearn"):
     pytest.importorskip(package)
 
 from examples.studies.sparse_spike import study as sparse_spike
+from examples.studies.sparse_spike.findings import rare_findings, slowdown_findings, training_findings
 from examples.studies.sparse_spike.memory import (
     AT,
     B2,
     METHODS,
+    PERIODS,
     SPIKE,
     make_walk,
     measured_progress,
@@ -84,11 +86,11 @@ def test_what_a_spike_leaves():
 
 def test_findings_of_the_closed_forms_can_fail():
     walks = {name: (np.full(2, x), np.ones(2)) for name, x in (("Adam", -1.0), ("AMSGrad", 1.0))}
-    length = sparse_spike.PERIODS[-1] - 1
-    parts = {name: (np.zeros(length), np.full(len(sparse_spike.PERIODS), 0.5)) for name in METHODS}
-    assert not any(finding.agrees for finding in sparse_spike.rare_findings(walks, parts))
+    length = PERIODS[-1] - 1
+    parts = {name: (np.zeros(length), np.full(len(PERIODS), 0.5)) for name in METHODS}
+    assert not any(finding.agrees for finding in rare_findings(walks, parts))
     slowdowns = {name: (np.ones(10), np.full(10, 2.0)) for name in METHODS}
-    assert not any(finding.agrees for finding in sparse_spike.slowdown_findings(slowdowns))
+    assert not any(finding.agrees for finding in slowdown_findings(slowdowns))
 
 
 def curves(losses, sizes, chunks=40):
@@ -111,10 +113,10 @@ def test_findings_of_the_training_can_fail():
     slow, same = curves((0.1, 0.5), (1.0, 0.4)), curves((0.1, 0.1), (1.0, 1.0))
     good = {"Adam": same, "AMSGrad": slow, "AMSGrad, clipped": same, "AMSGrad, forgets": same}
     bad = {"Adam": slow, "AMSGrad": same, "AMSGrad, clipped": slow, "AMSGrad, forgets": slow}
-    assert [f.agrees for f in sparse_spike.training_findings(good, 2000)] == [True] * 4
-    assert [f.agrees for f in sparse_spike.training_findings(bad, 2000)] == [False] * 4
+    assert [f.agrees for f in training_findings(good, 2000)] == [True] * 4
+    assert [f.agrees for f in training_findings(bad, 2000)] == [False] * 4
     # Too few steps to recover.
-    assert len(sparse_spike.training_findings(good, 600)) == 2
+    assert len(training_findings(good, 600)) == 2
 
 
 def test_a_spike_that_is_never_reached_is_one_clear_error(tmp_path, capsys):

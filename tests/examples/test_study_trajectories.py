@@ -7,13 +7,12 @@ import pytest
 for package in ("flax", "matplotlib", "orbax", "rich"):
     pytest.importorskip(package)
 
-from examples.studies.trajectories import study as trajectories
 from examples.studies.trajectories.figures import animate
+from examples.studies.trajectories.findings import counts, first_step_findings, path_findings
 from examples.studies.trajectories.first_steps import (
     FORMULAS,
     GRADIENTS,
     first_adaptive,
-    first_step_findings,
     step_sizes,
 )
 from examples.studies.trajectories.paths import (
@@ -133,10 +132,10 @@ def test_why_bias_correction_exists(sizes):
 
 
 def test_findings_can_fail(paths, sizes):
-    table = trajectories.counts(paths)
-    assert all(finding.agrees for finding in trajectories.path_findings(paths, table))
+    table = counts(paths)
+    assert all(finding.agrees for finding in path_findings(paths, table))
     swapped = paths | {"SGD": paths["Adam"], "Adam": paths["SGD"], "momentum": paths["AMSGrad"]}
-    findings = trajectories.path_findings(swapped, trajectories.counts(swapped))
+    findings = path_findings(swapped, counts(swapped))
     assert not any(finding.agrees for finding in findings)
 
     assert all(finding.agrees for finding in first_step_findings(sizes))

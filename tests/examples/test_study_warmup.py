@@ -20,9 +20,11 @@ from examples.lab.study import Study
 from examples.lab.training import train
 from examples.models.transformer import PAD, START, Transformer, sinusoids
 from examples.studies.warmup import study as warmup
+from examples.studies.warmup.depths import DEPTHS, RATES
 from examples.studies.warmup.figures import SHOWN, medians
 from examples.studies.warmup.findings import EARLY, findings_of, map_findings
 from examples.studies.warmup.optimizers import ADAM, EPS, WARMUP, optimizers
+from examples.studies.warmup.runs import watched_steps
 from examples.tasks.sequences import cross_entropy, exact_match, padded, unigram_entropy
 
 
@@ -216,15 +218,15 @@ def test_a_run_that_diverges_is_no_run_that_trains():
 
 
 def test_the_map_names_the_rates_that_need_warmup():
-    shape = len(warmup.DEPTHS), len(warmup.RATES)
+    shape = len(DEPTHS), len(RATES)
     adam, warm = np.full(shape, 1.0), np.full(shape, 1.0)
-    assert not map_findings(adam, warm, 2.0, warmup.DEPTHS, warmup.RATES)[0].agrees
+    assert not map_findings(adam, warm, 2.0, DEPTHS, RATES)[0].agrees
     adam[-1, 1:], adam[-2, 2:] = np.nan, 2.4
-    finding = map_findings(adam, warm, 2.0, warmup.DEPTHS, warmup.RATES)[0]
+    finding = map_findings(adam, warm, 2.0, DEPTHS, RATES)[0]
     assert finding.agrees
     assert finding.measured == "6+6 from rate 0.004; 8+8 from rate 0.002"
     adam[0, 0] = 2.4
-    assert not map_findings(adam, warm, 2.0, warmup.DEPTHS, warmup.RATES)[0].agrees
+    assert not map_findings(adam, warm, 2.0, DEPTHS, RATES)[0].agrees
 
 
 LINES = {
@@ -303,5 +305,5 @@ def test_bad_options(arguments, message, tmp_path, capsys):
 
 
 def test_watched_steps_begin_with_all():
-    assert warmup.watched_steps(50)[:EARLY] == [*range(1, EARLY + 1)]
-    assert warmup.watched_steps(50)[-1] == 50
+    assert watched_steps(50)[:EARLY] == [*range(1, EARLY + 1)]
+    assert watched_steps(50)[-1] == 50

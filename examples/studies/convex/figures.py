@@ -1,25 +1,17 @@
 """The pictures of the convex study: curves at the best settings, and the grid they are the best of."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from examples.studies.convex.grid import ALPHAS, B2S, Best, at_end
+from examples.lab.style import DASHED, OPTIMIZERS, band, over_seeds
+from examples.studies.convex.grid import ALPHAS, B2S, CHANCE, SPLITS, Best, Results, at_end
 
-# Okabe and Ito's colours; the lower line is the wider one, to be seen where the two are one.
-STYLES = {
-    "Adam": {"color": "#D55E00", "linewidth": 3.0},
-    "AMSGrad": {"color": "#0072B2", "linewidth": 1.2},
-}
-DASHES = ("--", "-")  # Of the values of b2.
-SPLITS = {"train_loss": "training loss", "test_loss": "test loss"}
-CHANCE = np.log(10)  # The loss of equal probabilities.
-
-Results = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
-"""By problem, optimizer and measure: arrays of shape (b2, alpha, seeds, points)."""
+# The lower line is the wider one, to be seen where the two are one.
+STYLES = {name: OPTIMIZERS[name] | {"linewidth": width} for name, width in (("Adam", 3.0), ("AMSGrad", 1.2))}
+DASHES = (DASHED, "-")  # Of the values of b2.
 
 
 def draw_curves(results: Results, titles: Mapping[str, str], data: str, chunk: int) -> Figure:
@@ -30,7 +22,7 @@ def draw_curves(results: Results, titles: Mapping[str, str], data: str, chunk: i
             best = Best.of(measures[split])
             steps = chunk * np.arange(1, best.losses.shape[-1] + 1)
             label = rf"{name}: $\alpha$ = {best.alpha:g}, $\beta_2$ = {best.b2:g}"
-            _band(panel, steps, best.losses, label=label, **STYLES[name])
+            band(panel, steps, best.losses, label=label, **STYLES[name])
         panel.set(xlabel="step", yscale="log")
         panel.legend()
     figure.suptitle(
@@ -46,7 +38,7 @@ def draw_grid(results: Results, titles: Mapping[str, str], data: str) -> Figure:
         for name, measures in results[problem].items():
             for b2, dash, losses in zip(B2S, DASHES, measures[split], strict=True):
                 label = rf"{name}, $\beta_2$ = {b2:g}"
-                _band(panel, ALPHAS, at_end(losses).T, label=label, linestyle=dash, **STYLES[name])
+                band(panel, ALPHAS, at_end(losses).T, label=label, **STYLES[name] | {"linestyle": dash})
             best = Best.of(measures[split])
             style = {"color": STYLES[name]["color"], "markersize": 13 - 3 * (name == "AMSGrad")}
             panel.plot(best.alpha, best.final.mean(), "*", label=f"{name}, best", zorder=3, **style)
@@ -70,12 +62,5 @@ def _panels(figure: Figure, results: Results, titles: Mapping[str, str]) -> Iter
             yield panel, problem, split
 
 
-def _band(panel: Axes, x: Sequence[float] | np.ndarray, runs: np.ndarray, **style: Any) -> None:
-    """Mean and range of runs of shape (seeds, points)."""
-    panel.plot(x, runs.mean(axis=0), **style)
-    panel.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=style["color"], alpha=0.15, lw=0)
-
-
 def _spread(results: Results) -> str:
-    seeds = next(iter(next(iter(results.values())).values()))["train_loss"].shape[2]
-    return f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
+    return over_seeds(next(iter(next(iter(results.values())).values()))["train_loss"].shape[2])

@@ -1,5 +1,6 @@
 """The grid of alpha and b2 of the convex study, and the best setting on it."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,13 @@ import numpy as np
 ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 B2S = (0.99, 0.999)
 PAIRS = tuple((alpha, b2) for b2 in B2S for alpha in ALPHAS)
+
+
+SPLITS = {"train_loss": "training loss", "test_loss": "test loss"}
+CHANCE = np.log(10)  # The loss of equal probabilities.
+
+Results = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
+"""By problem, optimizer and measure: arrays of shape (b2, alpha, seeds, points)."""
 
 
 def on_grid(losses: np.ndarray) -> np.ndarray:

@@ -1,22 +1,32 @@
 """AMSGrad's logistic regression and 100-unit network: Adam against AMSGrad over a grid of alpha and b2."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-import radam_optax as rx
 from examples.data import digits as _digits
 from examples.data import mnist as _mnist
-from examples.data.split import Split
 from examples.lab.console import print_table
-from examples.lab.study import Finding, Size, Study
+from examples.lab.study import Size, Study
 from examples.lab.training import train
 from examples.models.mlp import MLP
-from examples.studies.convex.figures import CHANCE, SPLITS, Results, draw_curves, draw_grid
-from examples.studies.convex.grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid
+from examples.studies.convex.figures import draw_curves, draw_grid
+from examples.studies.convex.findings import READING, compare
+from examples.studies.convex.grid import (
+    ALPHAS,
+    B2S,
+    PAIRS,
+    SPLITS,
+    Best,
+    Results,
+    at_end,
+    final_means,
+    on_grid,
+)
+from examples.studies.convex.problems import OPTIMIZERS, PROBLEMS, halved
 from examples.tasks.classification import classification
 
 BATCH = 128
@@ -27,72 +37,10 @@ SIZES = {
     "seeds": Size(5, 3, f"runs per setting; {SEEDS_FOR_A_VERDICT} for a verdict"),
 }
 COLUMNS = ("problem", "optimizer", "b2", "alpha", "seed", "step", "train_loss", "test_loss", "test_accuracy")
-READING = (
-    "AMSGrad counts as lower where it is so with every seed, the two compared on the same first weights and "
-    "batches; were they alike, chance would do that to one comparison in {:,}. Both are the paper's: b1 = "
-    "0.9, no bias correction. Losses are means over the last tenth of the steps, settings the best of the "
-    "grid for each, so a best test loss has seen the test images."
-)
 STAND_IN = (
     "The digits stand in for MNIST, the paper's images, whose folder --data-dir names. They are halved to "
     "4 x 4 pixels: at 8 x 8 a linear model separates their classes, and its training loss has no minimum."
 )
-
-
-class Problem(NamedTuple):
-    """What the paper trains, and with what learning rate."""
-
-    hidden: tuple[int, ...]  # Sizes of the hidden layers.
-    schedule: Callable[[Any], Any]  # Of alpha, traced.
-    title: str
-
-
-PROBLEMS = {
-    "logistic regression": Problem(
-        (), rx.inverse_sqrt_decay, r"logistic regression, $\alpha_t = \alpha/\sqrt{t}$"
-    ),
-    "100-unit MLP": Problem((100,), lambda alpha: alpha, r"100 hidden units, constant $\alpha$"),
-}
-# Algorithms 1 and 2 of Reddi et al. (2018), whose eps is 0: this one is far below the gradients' scale.
-OPTIMIZERS = {
-    "Adam": partial(rx.adam, b1=0.9, eps=1e-8, bias_correction=False),
-    "AMSGrad": partial(rx.amsgrad, b1=0.9, eps=1e-8, bias_correction="none"),
-}
-
-
-def halved(split: Split) -> Split:
-    """Images of half the height and width: means of 2 x 2 pixels."""
-    n, height, width, channels = split.images.shape
-    blocks = split.images.reshape(n, height // 2, 2, width // 2, 2, channels)
-    return split._replace(images=blocks.mean(axis=(2, 4)))
-
-
-def compare(problem: str, split: str, adam: Best, amsgrad: Best) -> Finding:
-    """Whether AMSGrad's best loss is lower than Adam's, seed by seed."""
-    seeds = len(adam.final)
-    lower, higher = np.sum(amsgrad.final < adam.final), np.sum(amsgrad.final > adam.final)
-    notes = []
-    if higher == seeds:
-        notes.append("Adam's is lower with every seed.")
-        if split == "train_loss" and amsgrad.final.mean() < CHANCE / 10:
-            notes.append(
-                "Gradients fade with the loss here: Adam's second moment follows them down, AMSGrad's keeps "
-                "its maximum, and so its steps are the shorter ones."
-            )
-    elif lower < seeds:
-        notes.append("No difference: the seeds do not agree which is lower.")
-    notes += [
-        f"{name}'s best alpha is at the end of the grid."
-        for name, best in (("Adam", adam), ("AMSGrad", amsgrad))
-        if best.at_edge
-    ]
-    return Finding(
-        f"{problem}: AMSGrad's best {SPLITS[split]} is below Adam's",
-        "it is (curves, no numbers)",
-        f"AMSGrad {amsgrad}, Adam {adam}: lower with {lower} of {seeds} seeds",
-        bool(lower == seeds),
-        " ".join(notes),
-    )
 
 
 def curve_rows(results: Results) -> Iterator[tuple[object, ...]]:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-COLOURS = {"Adam": "#D55E00", "RAdam": "#0072B2"}  # Okabe and Ito's.
-PUBLISHED = {"Adam": 36.92, "RAdam": 35.70}  # Liu et al. (2020), Fig. 4: test perplexity.
+from examples.lab.style import DASHED, OPTIMIZERS, band, over_seeds
+from examples.studies.language_model.findings import PUBLISHED
 
 
 def draw(
@@ -30,15 +29,10 @@ def draw(
     figure = Figure(figsize=(12, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, curves in perplexities.items():
-        _band(left, steps, curves["test_perplexity"], COLOURS[name], f"{name}, held-out text")
-        _band(
-            left,
-            steps,
-            curves["train_perplexity"],
-            COLOURS[name],
-            f"{name}, training text (with dropout)",
-            dashes="--",
-        )
+        colour = OPTIMIZERS[name]["color"]
+        band(left, steps, curves["test_perplexity"], color=colour, label=f"{name}, held-out text")
+        label = f"{name}, training text (with dropout)"
+        band(left, steps, curves["train_perplexity"], color=colour, linestyle=DASHED, label=label)
     left.axhline(unigram, color="grey", linestyle=":", label=f"frequencies of words: {unigram:.0f}")
     left.set(title="Perplexity", ylabel="perplexity per word", yscale="log")
 
@@ -48,8 +42,8 @@ def draw(
 
     ratios = perplexities["RAdam"]["test_perplexity"] / perplexities["Adam"]["test_perplexity"]
     published = PUBLISHED["RAdam"] / PUBLISHED["Adam"]
-    _band(right, steps, ratios, COLOURS["RAdam"], "measured, pairs of runs with one seed")
-    right.axhline(1.0, color=COLOURS["Adam"], linewidth=1.2, label="Adam")
+    band(right, steps, ratios, label="measured, pairs of runs with one seed", **OPTIMIZERS["RAdam"])
+    right.axhline(1.0, linewidth=1.2, label="Adam", **OPTIMIZERS["Adam"])
     right.axhline(
         published,
         color="black",
@@ -64,14 +58,5 @@ def draw(
         panel.set(xlabel="step", xlim=(0, steps[-1]))
         panel.grid(alpha=0.3, which="both")
         panel.legend(loc="upper right", framealpha=1.0)
-    seeds = len(ratios)
-    spread = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"A two-layer LSTM on {text}: {spread}")
+    figure.suptitle(f"A two-layer LSTM on {text}: {over_seeds(len(ratios))}")
     return figure
-
-
-def _band(
-    panel: Axes, steps: np.ndarray, runs: np.ndarray, colour: str, label: str, dashes: str = "-"
-) -> None:
-    panel.plot(steps, runs.mean(axis=0), color=colour, linestyle=dashes, label=label)
-    panel.fill_between(steps, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.2, lw=0)

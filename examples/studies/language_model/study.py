@@ -1,25 +1,23 @@
 """RAdam's two-layer LSTM language model: perplexity of Adam and RAdam over steps, on Python's own sources."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import optax
 
-import radam_optax as rx
 from examples.data.text import Corpus, one_billion_word, standard_library
 from examples.lab.options import above
-from examples.lab.study import Finding, Size, Study
-from examples.lab.training import Recipe, one_by_one, rows_of, train
-from examples.studies.language_model.figures import PUBLISHED, draw
+from examples.lab.study import Size, Study
+from examples.lab.training import one_by_one, rows_of, train
+from examples.studies.language_model.figures import draw
+from examples.studies.language_model.findings import LONG_ENOUGH, READING, TOO_SHORT, findings
+from examples.studies.language_model.optimizers import OPTIMIZERS, fall_of, recipe
 from examples.tasks.language import language_task
 
 POINTS = 20  # Of a curve.
-B1, B2 = 0.9, 0.999  # The paper's.
 # The paper's is 0.001; of 0.001, 0.003 and 0.01, in 1000 steps, this one is best for Adam.
 RATE = 0.01
-OPTIMIZERS = {"Adam": rx.adam, "RAdam": rx.radam}
 SIZES = {
     "steps": Size(2000, 200, f"optimizer steps per run, rounded up to a multiple of {POINTS}"),
     "seeds": Size(3, 1, "runs per optimizer"),
@@ -31,68 +29,7 @@ SIZES = {
     "rare": Size(3, 3, "words that occur as often as this or less become <unk>"),
     "held-out": Size(20480, 2560, "words of held-out text to measure on"),
 }
-LONG_ENOUGH = 1000  # Steps, 1 / (1 - b2): of a shorter run the rectifier takes more than half the length.
 COLUMNS = ("optimizer", "learning_rate", "seed", "step", "train_perplexity", "test_perplexity")
-READING = (
-    "RAdam counts as lower where it is so with every seed; pairs of runs have the same first weights and the "
-    "same batches. Perplexities of different texts do not compare: only the ratios of the two optimizers do."
-)
-TOO_SHORT = "{} steps are too few to say which of the two ends better: that takes {:,} or more."
-
-
-def fall_of(steps: int) -> int:
-    """The first step of the paper's epoch 10 of 14, if ``steps`` are 14 epochs."""
-    return round(steps * 9 / 14)
-
-
-def recipe(optimizer: Callable[..., optax.GradientTransformation], steps: int) -> Recipe:
-    """As in the paper: gradients of a global norm of 5 at most, a tenth of the learning rate at the end."""
-
-    def of(rate):
-        schedule = optax.piecewise_constant_schedule(rate, {fall_of(steps): 0.1})
-        return optax.chain(optax.clip_by_global_norm(5.0), optimizer(schedule, B1, B2))
-
-    return of
-
-
-def compare(claim: str, published: str, adam: np.ndarray, radam: np.ndarray, steps: int) -> Finding:
-    """Whether RAdam's perplexity is lower with every seed, after ``steps`` steps; both of shape (seeds,)."""
-    ratios = radam / adam
-    measured = (
-        f"{radam.mean():.1f} with Adam's {adam.mean():.1f}, ratio {ratios.min():.3f} to {ratios.max():.3f}"
-    )
-    note = ""
-    if ratios.min() < 1 <= ratios.max():
-        note = "the seeds differ about it, so neither is shown to be lower."
-    elif ratios.min() >= 1:
-        taken = 1 - rx.rectification(B2, np.arange(1, steps + 1)).r.mean()
-        note = (
-            f"the rectifier takes {taken:.0%} of the length of these {steps} steps, and less of a longer "
-            "run, which may be why."
-        )
-    return Finding(claim, published, measured, bool(ratios.max() < 1), note)
-
-
-def findings(adam: np.ndarray, radam: np.ndarray, chunk: int, unigram: float) -> list[Finding]:
-    """The verdict on test perplexities of shape (seeds, points), ``chunk`` steps apart."""
-    steps = chunk * adam.shape[1]
-    worst = max(adam[:, -1].max(), radam[:, -1].max())
-    verdict = [
-        Finding(
-            "both learn more than how frequent words are",
-            "-",
-            f"perplexity {worst:.1f} at most; of the frequencies: {unigram:.1f}",
-            bool(worst < unigram),
-        ),
-        compare(f"RAdam starts better, at step {chunk}", "no number", adam[:, 0], radam[:, 0], chunk),
-    ]
-    published = (
-        f"{PUBLISHED['RAdam']:.2f} with Adam's {PUBLISHED['Adam']:.2f}, "
-        f"ratio {PUBLISHED['RAdam'] / PUBLISHED['Adam']:.3f} (One Billion Word)"
-    )
-    if steps < LONG_ENOUGH:
-        return verdict
-    return [*verdict, compare("RAdam ends better", published, adam[:, -1], radam[:, -1], steps)]
 
 
 def load(options: argparse.Namespace) -> Corpus:

@@ -6,13 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers.
-RATE_COLOURS = ("#D55E00", "#E69F00", "#009E73", "#0072B2")
-OPTIMIZER_STYLES = {
-    "SGD": {"color": "#000000", "marker": "s"},
-    "Adam": {"color": "#56B4E9", "marker": "o"},
-    "RAdam": {"color": "#CC79A7", "marker": "D"},
-}
+from examples.lab.style import BLUE, OPTIMIZERS, ORANGE, PURPLE, SKY, band, over_seeds
+
+RATE_COLOURS = (PURPLE, ORANGE, SKY, BLUE)  # None is that of one of the optimizers.
+MARKERS = {"SGD": "s", "Adam": "o", "RAdam": "D"}
 MEASURES = {"test_accuracy": ("test accuracy (%)", 100), "train_loss": ("training loss (nats)", 1)}
 
 
@@ -41,8 +38,7 @@ def draw(
             values = unit * curves[measure]
             epochs = epochs_per_point * np.arange(1, values.shape[-1] + 1)
             for colour, rate, runs in zip(RATE_COLOURS, rates, values, strict=True):
-                panel.plot(epochs, runs.mean(axis=0), color=colour, label=f"{rate:g}", linewidth=1.2)
-                panel.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.2, lw=0)
+                band(panel, epochs, runs, color=colour, label=f"{rate:g}", linewidth=1.2)
             for drop in drops:
                 panel.axvline(drop, color="grey", linestyle=":", linewidth=1)
             if published and measure == "test_accuracy":
@@ -54,7 +50,9 @@ def draw(
             last = unit * curves[measure][:, :, -1]
             middle = last.mean(axis=1)
             errors = np.stack([middle - last.min(axis=1), last.max(axis=1) - middle])
-            ends.errorbar(rates, middle, errors, label=name, capsize=3, **OPTIMIZER_STYLES[name])
+            ends.errorbar(
+                rates, middle, errors, label=name, capsize=3, marker=MARKERS[name], **OPTIMIZERS[name]
+            )
         ends.set(xlabel="learning rate", xscale="log")
         ends.xaxis.set_minor_locator(NullLocator())
         ends.xaxis.set_major_formatter(NullFormatter())
@@ -73,8 +71,9 @@ def draw(
         handles, labels, title="learning rate at the start", loc="outside lower center", ncols=len(rates)
     )
     seeds = next(iter(results.values()))["train_loss"].shape[1]
-    spread = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"Residual networks on {data}: {spread}; dotted: the learning rate falls to a tenth")
+    figure.suptitle(
+        f"Residual networks on {data}: {over_seeds(seeds)}; dotted: the learning rate falls to a tenth"
+    )
     return figure
 
 

@@ -1,57 +1,33 @@
 """ResNets trained by RAdam, Adam and SGD at four learning rates: figure 6 and table 1 of the RAdam paper."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-import optax
-from flax import nnx
 
-import radam_optax as rx
-from examples.data import cifar10 as _cifar10
-from examples.data import digits as _digits
-from examples.data.augmentation import Augmentation
-from examples.data.split import Split
 from examples.lab.console import print_table
 from examples.lab.options import positive_int
-from examples.lab.study import Finding, Size, Study
-from examples.lab.training import Recipe, one_by_one, rows_of, train
-from examples.models.convolutional import convolve
-from examples.models.resnet import ResNet
+from examples.lab.study import Size, Study
+from examples.lab.training import rows_of, train
 from examples.studies.learning_rates.figures import draw
+from examples.studies.learning_rates.findings import (
+    PUBLISHED,
+    Results,
+    at_best_rate,
+    final_accuracies,
+    findings,
+    spread,
+)
+from examples.studies.learning_rates.optimizers import RATES, optimizers
+from examples.studies.learning_rates.problems import QUICK_IMAGES, Problem, cifar10, digits
 from examples.tasks.classification import classification
 
 SIZES = {"seeds": Size(3, 1, "runs per setting")}
-RATES = (0.1, 0.03, 0.01, 0.003)
 EPOCHS, QUICK_EPOCHS = 186, 3
 DROPS = (81, 122)  # Epochs of 186 at which the learning rate falls to a tenth.
-WEIGHT_DECAY = 1e-4
-PUBLISHED = {"SGD": 91.51, "Adam": 90.54, "RAdam": 91.38}  # Table 1: test accuracy on CIFAR-10, in %.
-PUBLISHED_AT_HIGHEST = 91.06  # RAdam's at learning rate 0.1, in %.
-TOLERANCE = 0.5  # Points of accuracy between this measurement of CIFAR-10 and the published one.
 MOST_PER_CHUNK = 200  # Steps; 200 batches of CIFAR-10 are 0.3 GB for each seed.
-QUICK_IMAGES = 128  # Of CIFAR-10, which then only shows that all runs.
 COLUMNS = ("optimizer", "learning_rate", "seed", "step", "train_loss", "test_loss", "test_accuracy")
-
-Results = Mapping[str, Mapping[str, np.ndarray]]
-"""By optimizer and measure: curves of shape (rates, seeds, points)."""
-
-
-class Problem(NamedTuple):
-    """A data set and how it is trained on."""
-
-    name: str
-    data: Split
-    test: Split
-    make: Callable[[nnx.Rngs], nnx.Module]
-    augmentation: Augmentation
-    batch: int
-    test_batch: int | None
-    mapped: Callable[..., Any]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -68,142 +44,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=positive_int, metavar="N", help="images per step (default: 128; digits: 32)")
     depth = "layers of the network, 6 n + 2 (default: 20; digits: 8)"
     add("--depth", type=positive_int, metavar="N", help=depth)
-
-
-def digits(options: argparse.Namespace) -> Problem:
-    """540 images to train on and 1257 to test on, because more training leaves no errors to compare."""
-    test, data = _digits.load()
-    make = partial(_resnet, options.depth or 8, (4, 8, 16), 1, convolve)
-    return Problem(
-        name="scikit-learn's digits",
-        data=data,
-        test=test,
-        make=make,
-        augmentation=Augmentation(margin=1, mirror=False),
-        batch=options.batch or 32,
-        test_batch=None,
-        mapped=jax.vmap,
-    )
-
-
-def cifar10(options: argparse.Namespace) -> Problem:
-    """ResNet-20, batches of 128, crops with a margin of 4 pixels and mirror images: the paper's."""
-    data, test = _cifar10.load(options.data_dir, not options.no_checksum)
-    if options.quick:
-        data, test = (Split(*(x[:QUICK_IMAGES] for x in split)) for split in (data, test))
-    make = partial(_resnet, options.depth or 20, (16, 32, 64), 3, jax.lax.conv_general_dilated)
-    return Problem(
-        name="CIFAR-10",
-        data=data,
-        test=test,
-        make=make,
-        augmentation=Augmentation(margin=4, mirror=True),
-        batch=options.batch or 128,
-        test_batch=500,
-        mapped=one_by_one,
-    )
-
-
-def _resnet(depth, widths, channels, conv, rngs):
-    return ResNet(depth, widths, channels, _cifar10.CLASSES, rngs=rngs, conv=conv)
-
-
-def optimizers(drops: Sequence[int]) -> dict[str, Recipe]:
-    """The paper's three, whose learning rate falls to a tenth at each of these steps.
-
-    Weight decay is decoupled from the gradient; SGD's is added to it, before the momentum, which is the
-    penalty ``weight_decay / 2 * |p|^2`` that He et al. (2016) trained ResNets with.
-    """
-
-    def schedule(rate):
-        return optax.piecewise_constant_schedule(rate, dict.fromkeys(drops, 0.1))
-
-    return {
-        "SGD": lambda rate: optax.chain(
-            optax.add_decayed_weights(WEIGHT_DECAY), rx.momentum(schedule(rate), 0.9)
-        ),
-        "Adam": lambda rate: rx.adamw(schedule(rate), weight_decay=WEIGHT_DECAY),
-        "RAdam": lambda rate: rx.radamw(schedule(rate), weight_decay=WEIGHT_DECAY),
-    }
-
-
-def final_accuracies(results: Results) -> dict[str, np.ndarray]:
-    """Test accuracy at the end in %, by optimizer: shape (rates, seeds)."""
-    return {name: 100 * curves["test_accuracy"][:, :, -1] for name, curves in results.items()}
-
-
-def at_best_rate(accuracies: np.ndarray) -> tuple[int, np.ndarray]:
-    """The index of the learning rate with the highest mean over the seeds, and the accuracies there."""
-    best = int(accuracies.mean(axis=1).argmax())
-    return best, accuracies[best]
-
-
-def spread(values: np.ndarray) -> str:
-    """The mean and, of more than one seed, the sample standard deviation."""
-    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
-
-
-def ordering(claim: str, published: str, higher: tuple[str, np.ndarray], lower: tuple[str, np.ndarray]):
-    """A finding that one quantity exceeds another in the mean over the seeds, beyond chance.
-
-    Seeds share first weights and batches, so their differences are paired: the mean difference must be
-    more than two standard errors.
-    """
-    differences = higher[1] - lower[1]
-    mean, error = differences.mean(), differences.std(ddof=1) / np.sqrt(len(differences))
-    note = ""
-    if mean < -2 * error:
-        note = f"the opposite holds here, by {-mean:.2f} ± {error:.2f} points (standard error)."
-    elif mean <= 2 * error:
-        note = f"undecided: the difference, {mean:+.2f} ± {error:.2f} points, is within two standard errors."
-    measured = ", ".join(f"{name} {spread(values)}" for name, values in (higher, lower))
-    return Finding(claim, published, measured, bool(mean > 2 * error), note)
-
-
-def findings(results: Results, cifar: bool) -> list[Finding]:
-    """Figure 6's claim, the order of table 1 and, of CIFAR-10, its numbers; at least two seeds.
-
-    All is test accuracy at the end in %; what varies over the learning rates is its range, in points.
-    """
-    final = final_accuracies(results)
-    ranges = {name: np.ptp(values, axis=0) for name, values in final.items()}
-    best = {name: at_best_rate(values)[1] for name, values in final.items()}
-    sensitivity = ordering(
-        "RAdam varies less over the rates than Adam",
-        "curves closer together (figure 6)",
-        ("Adam", ranges["Adam"]),
-        ("RAdam", ranges["RAdam"]),
-    )
-    if not (sensitivity.agrees or cifar) and (cause := _cause(final["RAdam"])):
-        sensitivity = sensitivity._replace(note=f"{sensitivity.note} {cause}")
-    found = [sensitivity]
-    for first, second in (("RAdam", "Adam"), ("SGD", "RAdam"), ("SGD", "Adam")):
-        found.append(
-            ordering(
-                f"{first} above {second}, each at its best",
-                f"{PUBLISHED[first]} > {PUBLISHED[second]} (table 1)",
-                (first, best[first]),
-                (second, best[second]),
-            )
-        )
-    if cifar:
-        claims = [(f"Test accuracy of {name} in %", PUBLISHED[name], best[name]) for name in PUBLISHED]
-        claims.append((f"Test accuracy of RAdam at {RATES[0]} in %", PUBLISHED_AT_HIGHEST, final["RAdam"][0]))
-        for claim, published, values in claims:
-            agrees = bool(abs(values.mean() - published) <= TOLERANCE)
-            note = "" if agrees else f"agreement would be {TOLERANCE} points."
-            found.append(Finding(claim, f"{published}", spread(values), agrees, note))
-    return found
-
-
-def _cause(accuracies: np.ndarray) -> str:
-    """What may make RAdam's range wide in a short training, where its lowest learning rate is the worst."""
-    if accuracies.mean(axis=1).argmin() != len(RATES) - 1:
-        return ""
-    return (
-        f"RAdam is weakest at {RATES[-1]}; a reason may be that its rectifier shortens the first thousand "
-        "steps or so, which are few of the paper's 73 thousand but many of these."
-    )
 
 
 def print_accuracies(study: Study, results: Results, problem: Problem) -> None:

@@ -6,15 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from examples.data.digits import BATCH
+from examples.lab.style import DOTTED, OPTIMIZERS, band, over_seeds
 from examples.studies.sparse_spike.memory import AT, B2, METHODS, SPIKE
 from examples.studies.sparse_spike.spike import CHUNK, Curves
-
-# Okabe and Ito's colours; dashed is what may lie upon another line.
-_COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7")
-STYLES = {
-    name: {"color": colour, "linestyle": "--" if name == "AMSGrad, forgets" else "-"}
-    for name, colour in zip(METHODS, _COLOURS, strict=True)
-}
 
 
 def draw_memory(
@@ -36,7 +30,8 @@ def draw_memory(
     figure = Figure(figsize=(12, 9), layout="constrained")
     (path, rate), (part, slow) = figure.subplots(2, 2)
     marks = np.unique(np.geomspace(1, len(next(iter(slowdowns.values()))[0]) - 1, 12).astype(int))
-    for name, style in STYLES.items():
+    for name in METHODS:
+        style = OPTIMIZERS[name]
         x, effective = walks[name]
         path.plot(np.arange(1, len(x) + 1) / 1000, x, label=name, **style)
         shown = effective[: 3 * period]
@@ -92,14 +87,11 @@ def draw_spike(results: Mapping[str, Curves]) -> Figure:
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True)
     for name, curves in results.items():
-        colour = STYLES[name]["color"]
+        style = OPTIMIZERS[name]
         for panel, (without, spiked) in zip(panels, curves, strict=True):
             steps = CHUNK * np.arange(1, spiked.shape[-1] + 1)
-            panel.plot(steps, without.mean(axis=0), color=colour, linestyle=":", linewidth=1)
-            panel.plot(steps, spiked.mean(axis=0), color=colour, label=name)
-            panel.fill_between(
-                steps, spiked.min(axis=0), spiked.max(axis=0), color=colour, alpha=0.15, linewidth=0
-            )
+            panel.plot(steps, without.mean(axis=0), color=style["color"], linestyle=DOTTED, linewidth=1)
+            band(panel, steps, spiked, label=name, **style)
     for panel in panels:
         panel.axvline(AT, color="grey", linewidth=0.8)
         panel.set(xlabel=f"step (batches of {BATCH} images)", yscale="log")
@@ -115,7 +107,8 @@ def draw_spike(results: Mapping[str, Curves]) -> Figure:
     )
     panels[0].plot([], [], color="grey", linestyle=":", linewidth=1, label="without the spike")
     seeds = next(iter(results.values())).train_loss.shape[1]
-    spread = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"A small convolutional network on digits, one spike in the gradient: {spread}")
+    figure.suptitle(
+        f"A small convolutional network on digits, one spike in the gradient: {over_seeds(seeds)}"
+    )
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(results) + 1)
     return figure

@@ -5,7 +5,7 @@ k - 1 gradients are -1 and misleading, and the k-th is 2 (k - 1) and informative
 The sum over a period is k - 1 > 0, so the optimum is x = -1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -45,6 +45,13 @@ METHODS = {
     "AMSGrad, forgets": _amsgrad(B2),
     "AMSGrad, forgets slowly": _amsgrad(0.998),
 }
+
+
+PERIOD, WALK = 500, 12_500  # Steps of a period, and of a walk, among rare gradients.
+PERIODS = tuple(sorted({round(k) for k in np.geomspace(3, 2000, 16)}))
+AFTER = 8000  # Steps after a spike among equal gradients.
+# By optimizer: in closed form and measured; or, of walks, x and the effective rate.
+Pairs = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def rare_gradients(period: Any, steps: int) -> jax.Array:

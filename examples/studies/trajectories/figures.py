@@ -6,25 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from examples.lab.style import OPTIMIZERS
 from examples.studies.trajectories.paths import CAMEL, METHODS, heights
 from examples.studies.trajectories.surfaces import SURFACES, Surface
 
-# Okabe and Ito's colours and grey; dashed is the variant of a method of the same hue.
-_STYLES = (
-    ("#000000", "-"),
-    ("#7F7F7F", "-"),
-    ("#7F7F7F", "--"),
-    ("#009E73", "-"),
-    ("#E69F00", "-"),
-    ("#E69F00", "--"),
-    ("#0072B2", "-"),
-    ("#56B4E9", "--"),
-    ("#CC79A7", "-"),
-    ("#D55E00", "-"),
-)
-STYLES = {
-    name: {"color": colour, "linestyle": line} for name, (colour, line) in zip(METHODS, _STYLES, strict=True)
-}
 FLOOR = 1e-5  # Of the heights shown: near a minimum those of float32 positions are rounding.
 ZOOM = (-2.05, -1.2, -0.8, -0.2)
 
@@ -46,7 +31,7 @@ def _draw_surface(panel: Any, surface: Surface) -> None:
 def _legend(figure: Figure, panel: Any, columns: int, **options: Any) -> None:
     """The methods with their learning rates, and the marks."""
     for name, method in METHODS.items():
-        panel.plot([], [], label=f"{name}, {method.rate:g}", **STYLES[name])
+        panel.plot([], [], label=f"{name}, {method.rate:g}", **OPTIMIZERS[name])
     options = {"loc": "outside lower center", "ncols": columns} | options
     mark = {"linestyle": "", "markeredgecolor": "#222222", "markersize": 7}
     panel.plot([], [], marker="s", markerfacecolor="white", label="start", **mark)
@@ -57,8 +42,8 @@ def _legend(figure: Figure, panel: Any, columns: int, **options: Any) -> None:
 def _draw_paths(panel: Any, paths: Mapping[str, np.ndarray], surface: int) -> None:
     """The paths with a dot at their ends."""
     for name, path in paths.items():
-        panel.plot(*path[:, surface].T, linewidth=1.4, alpha=0.9, **STYLES[name])
-        panel.scatter(*path[-1, surface], s=22, color=STYLES[name]["color"], zorder=5)
+        panel.plot(*path[:, surface].T, linewidth=1.4, alpha=0.9, **OPTIMIZERS[name])
+        panel.scatter(*path[-1, surface], s=22, color=OPTIMIZERS[name]["color"], zorder=5)
 
 
 def _draw_zoom(panel: Any, paths: Mapping[str, np.ndarray]) -> None:
@@ -78,7 +63,7 @@ def draw(paths: Mapping[str, np.ndarray]) -> Figure:
         _draw_surface(panel, surface)
         _draw_paths(panel, paths, index)
         for name, path in paths.items():
-            curve.plot(heights(path)[:, index], linewidth=1.4, **STYLES[name])
+            curve.plot(heights(path)[:, index], linewidth=1.4, **OPTIMIZERS[name])
         curve.set(xlabel="step", yscale="log", ylim=(FLOOR, 20))
         curve.grid(alpha=0.3)
     _draw_zoom(above[CAMEL], paths)
@@ -106,9 +91,9 @@ def animate(paths: Mapping[str, np.ndarray], frames: int) -> tuple[Figure, Calla
         _draw_surface(panel, surface)
         panel.set(xlabel="", ylabel="")
         for name, path in paths.items():
-            (line,) = panel.plot([], [], linewidth=1.2, alpha=0.8, **STYLES[name])
+            (line,) = panel.plot([], [], linewidth=1.2, alpha=0.8, **OPTIMIZERS[name])
             (head,) = panel.plot(
-                [], [], "o", markersize=6, color=STYLES[name]["color"], markeredgecolor="white", zorder=7
+                [], [], "o", markersize=6, color=OPTIMIZERS[name]["color"], markeredgecolor="white", zorder=7
             )
             moving.append((line, head, path[:, index]))
     _legend(figure, panels[0], 6, fontsize=8)

@@ -1,6 +1,6 @@
 """How long an optimizer's first steps are, in learning rates: measured, and in formulas."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +9,6 @@ import numpy as np
 import optax
 
 import radam_optax as rx
-from examples.lab.study import Finding
 from examples.studies.trajectories.paths import Method
 
 GRADIENTS = (0.01, 1.0, 100.0)  # Each is held constant, so that a step is all the algorithm's.
@@ -60,42 +59,3 @@ def first_adaptive(sizes: np.ndarray) -> int:
 def radam(threshold: float) -> Method:
     """RAdam that adapts once rho_t reaches the threshold: 5 in the authors' code, 4 in the paper."""
     return Method(lambda rate: rx.radam(rate, threshold=threshold), 1.0)
-
-
-def first_step_findings(sizes: Mapping[str, np.ndarray]) -> list[Finding]:
-    """The formulas beside the sizes, at all gradients; and when RAdam begins to adapt."""
-
-    def compare(name: str, claim: str, published: str) -> Finding:
-        formula = np.array([FORMULAS[name][1](g) for g in GRADIENTS])
-        measured = ", ".join(f"{size:.4g}" for size in sizes[name][0])
-        return Finding(
-            f"first step of {name}: {claim}",
-            f"{published}: {', '.join(f'{size:.4g}' for size in formula)}",
-            measured,
-            bool(np.allclose(sizes[name][0], formula, rtol=1e-4)),
-        )
-
-    opened = {threshold: step_sizes(radam(threshold)) for threshold in (4.0, 5.0)}
-    first = {threshold: first_adaptive(values) for threshold, values in opened.items()}
-    rectifier = [opened[t][first[t] - 1, GRADIENTS.index(1.0)] for t in opened]
-    r = [0.0173115032, 0.0258211128]
-    return [
-        compare("Adam", "the learning rate", "g / (g + eps)"),
-        compare("Adam, uncorrected", "3.16 times too long", "(1 - b1) g / (√(1 - b2) g + eps)"),
-        compare("RMSProp", "3.16 times too long", "g / √((1 - decay) g² + eps)"),
-        compare("AdaGrad", "the learning rate", "g / √(g² + eps)"),
-        compare("momentum", "that of SGD", "g"),
-        compare("RAdam", "not adapted, that of SGD", "g"),
-        Finding(
-            "RAdam's first adapted step",
-            "rho_t > 4 (paper): step 5; rho_t >= 5 (authors' code): step 6",
-            f"steps {first[4.0]} and {first[5.0]}",
-            (first[4.0], first[5.0]) == (5, 6),
-        ),
-        Finding(
-            "its size, the rectifier",
-            f"r_5 = {r[0]:.5f}, r_6 = {r[1]:.5f}",
-            f"{rectifier[0]:.5f}, {rectifier[1]:.5f}",
-            bool(np.allclose(rectifier, r, rtol=1e-4)),
-        ),
-    ]

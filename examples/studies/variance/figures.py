@@ -13,10 +13,10 @@ from examples.studies.variance.formulas import B2, LENGTHS, LIMIT, MEANS, STEPS,
 from examples.studies.variance.simulation import Estimate
 
 STYLES = {
-    ("first_order", "centre_of_mass"): (RED, "-", r"first order, centre of mass (RAdam)"),
+    ("first_order", "centre_of_mass"): (GREEN, "-", r"first order, centre of mass (RAdam)"),
     ("first_order", "variance"): (ORANGE, "-", "first order, variance"),
     ("exact", "centre_of_mass"): (BLUE, "--", "exact, centre of mass"),
-    ("exact", "variance"): (GREEN, "--", "exact, variance"),
+    ("exact", "variance"): (RED, "--", "exact, variance"),
 }
 T = np.arange(1, STEPS + 1)
 FLOOR = 1e-9  # Of relative errors, on a logarithmic axis.
@@ -57,7 +57,7 @@ def draw_overview(
 
 def _draw_formulas(panel: Axes) -> None:
     rho = 2 + np.geomspace(0.1, 2e3, 400)
-    for kind, colour, label in (("exact", BLUE, "exact"), ("first_order", RED, "first order")):
+    for kind, colour, label in (("exact", BLUE, "exact"), ("first_order", GREEN, "first order")):
         variance = np.asarray(rx.adaptive_rate_variance(rho, kind))
         panel.plot(rho, np.where(np.isfinite(variance), variance, np.nan), color=colour, label=label)
     at = np.array([5, 500])
@@ -72,7 +72,7 @@ def _draw_formulas(panel: Axes) -> None:
 
 def _draw_lengths(panel: Axes, curves: Curves) -> None:
     labels = {"centre_of_mass": r"centre of mass, $\rho_t$ (RAdam)", "variance": r"variance, $n_t$"}
-    for length, colour in zip(LENGTHS, (RED, GREEN), strict=True):
+    for length, colour in zip(LENGTHS, (GREEN, RED), strict=True):
         panel.plot(T, curves.rho[length], color=colour, label=f"with the same {labels[length]}")
     panel.plot(T, np.minimum(T, LIMIT), color="grey", ls=":", label=r"min($t$, $\rho_\infty$)")
     panel.set_title("b  Length of the simple average", loc="left")

@@ -6,30 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from examples.lab.side_by_side import EDGES
+from examples.lab.style import OPTIMIZERS, band
 from examples.studies.warmup.optimizers import (
     ADAM,
-    EPS,
-    EXACT,
-    EXPONENTIAL,
-    NO_SGD,
     RADAM,
-    TWO_K,
-    UNTUNED,
     WARMUP,
 )
 
-# Okabe and Ito's colours; relatives share one and differ in their line.
-STYLES = {
-    ADAM: ("#D55E00", "-"),
-    WARMUP: ("#000000", "-"),
-    UNTUNED: ("#0072B2", "-"),
-    EXPONENTIAL: ("#0072B2", "--"),
-    TWO_K: ("#CC79A7", "-"),
-    EPS: ("#E69F00", "-"),
-    RADAM: ("#009E73", "-"),
-    NO_SGD: ("#009E73", "--"),
-    EXACT: ("#009E73", ":"),
-}
 SHOWN = (ADAM, WARMUP, RADAM)  # Whose gradients are drawn.
 
 
@@ -45,11 +28,9 @@ def draw_curves(
     figure = Figure(figsize=(9, 6.6), layout="constrained")
     panel = figure.subplots()
     for name, runs in losses.items():
-        colour, line = STYLES[name]
         means = smooth(runs, window)
         steps = window * np.arange(1, means.shape[-1] + 1)
-        panel.plot(steps, means.mean(axis=0), color=colour, linestyle=line, label=name)
-        panel.fill_between(steps, means.min(axis=0), means.max(axis=0), color=colour, alpha=0.12, lw=0)
+        band(panel, steps, means, label=name, **OPTIMIZERS[name])
     for (name, level), line in zip(levels.items(), (":", "-."), strict=False):
         panel.axhline(level, color="grey", linestyle=line, label=f"{name}: {level:.2f}")
     panel.set(
