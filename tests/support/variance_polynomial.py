@@ -1,4 +1,4 @@
-"""The polynomial of the exact variance in ``radam_optax._numerics``: ``python -m tests.support.variance_polynomial``.
+"""The polynomial of the exact variance in ``_numerics``: ``python -m tests.support.variance_polynomial``.
 
 The function is (rho - 2) Var[psi] / tau^2 with u = 2/rho,
 
