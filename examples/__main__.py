@@ -11,7 +11,17 @@ PROGRAMS = [*HERE.glob("start/[a-z]*.py"), HERE / "trainer/train.py", HERE / "sh
 PROGRAMS += [HERE / "resilient/resilient_training.py"]
 STUDIES = {file.parent.name: file for file in HERE.glob("studies/*/study.py")}
 COMMANDS = dict(sorted(({file.stem: file for file in PROGRAMS} | STUDIES).items()))
-NEEDS = ("equinox", "flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX", "tokenizers")
+NEEDS = (
+    "cyclopts",
+    "equinox",
+    "flax",
+    "matplotlib",
+    "orbax",
+    "rich",
+    "sklearn",
+    "tensorboardX",
+    "tokenizers",
+)
 run = partial(run_command, "examples", COMMANDS, NEEDS, "pip install . ./examples")
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import optax
 from flax import nnx
 from flax.training.dynamic_scale import DynamicScale
 
-from examples.resilient import faults as _faults
+from examples.resilient.faults import spoil_gradients, spoil_images
 
 
 class Run(NamedTuple):
@@ -54,13 +54,13 @@ def make_program(optimizer: optax.GradientTransformation, graph: Any, float16: b
     def step(run, batch):
         params, opt_state, loss_scale = run
         images, labels, fault = batch
-        images = _faults.spoil_images(fault, images)
+        images = spoil_images(fault, images)
         if float16:
             differentiate = loss_scale.value_and_grad(cross_entropy)
             loss_scale, _, loss, gradients = differentiate(params, images, labels)
         else:
             loss, gradients = jax.value_and_grad(cross_entropy)(params, images, labels)
-        gradients = _faults.spoil_gradients(fault, gradients)
+        gradients = spoil_gradients(fault, gradients)
         updates, opt_state = optimizer.update(gradients, opt_state, params)
         return Run(optax.apply_updates(params, updates), opt_state, loss_scale), (loss, opt_state.last_finite)
 

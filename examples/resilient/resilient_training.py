@@ -1,13 +1,13 @@
 """Training that survives NaN, overflow in float16, SIGKILL, corrupted checkpoints and a full disk."""
 
-import argparse
 import csv
 import logging
 import shutil
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,21 +15,47 @@ from flax import nnx
 from rich.console import Console
 
 import radam_optax as rx
-from examples.data import digits as _digits
+from examples.data import digits
 from examples.data.split import batch_indices
 from examples.lab.console import device_line, make_console, print_table, task
 from examples.lab.files import write_csv
-from examples.lab.options import output_folder, positive_int
 from examples.lab.orbax import interrupts_wait
+from examples.lab.settings import Count, Folder, Switch, make_folder
+from examples.lab.settings import read as read_flags
 from examples.models.convolutional import Network
-from examples.resilient import faults as _faults
+from examples.resilient.faults import KINDS, draw
 from examples.resilient.guarded import Run, digest, guard, make_program, start
 from examples.tasks.classification import accuracy
 from radam_optax.checkpoint import Checkpoints
 
 OPTIMIZERS = {"radamw": rx.radamw(0.01, weight_decay=0.01), "amsgrad": rx.amsgrad(0.01)}
 PATIENCE = 20  # Steps without a finite gradient, one after the other, that end the run.
+QUICK = 200  # Steps.
 COLUMNS = ("step", "train_loss", "skipped", "loss_scale", "digest")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that a run is made of."""
+
+    optimizer: Literal["radamw", "amsgrad"] = "radamw"
+    """with the settings that are in the source"""
+    steps: Count = 1000
+    """rounded up to whole saves; with --quick 200, unless given"""
+    save_every: Count = 50
+    """steps"""
+    seed: Count = 1
+    """of weights, batches and faults"""
+    float16: Switch = False
+    """compute in float16, with a dynamic loss scale"""
+    faults: Switch = False
+    """spoil one step in 50 in each of the ways"""
+    fresh: Switch = False
+    """delete the checkpoints instead of resuming"""
+    out: Folder = Path("out/resilient_training")
+    """of checkpoints and log"""
+    quick: Switch = False
+    """200 steps, unless given"""
 
 
 def resume(checkpoints: Checkpoints, run: Run, seed: int, console: Console) -> tuple[int, Run]:
@@ -70,7 +96,7 @@ def write_log(path: Path, rows: Sequence[Sequence[Any]]) -> None:
 def print_faults(faults: np.ndarray, taken: np.ndarray, console: Console) -> None:
     """A table of what was done to the last steps, and how many of them were left out."""
     rows = []
-    for kind, name in enumerate(_faults.KINDS):
+    for kind, name in enumerate(KINDS):
         hit = faults[len(faults) - len(taken) :] == kind
         rows.append([name, str(hit.sum()), str((hit & ~taken).sum())])
     print_table(
@@ -78,49 +104,37 @@ def print_faults(faults: np.ndarray, taken: np.ndarray, console: Console) -> Non
     )
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options; ``--quick`` changes what was not given."""
-    parser = argparse.ArgumentParser("python -m examples resilient_training", description=__doc__)
-    add = parser.add_argument
-    add("--optimizer", choices=OPTIMIZERS, default="radamw", help="default: %(default)s")
-    add("--steps", type=positive_int, metavar="N", help="rounded up to whole saves (default: 1000)")
-    add("--save-every", type=positive_int, metavar="N", default=50, help="default: %(default)s steps")
-    add("--seed", type=positive_int, default=1, help="of weights, batches and faults (default: %(default)s)")
-    add("--float16", action="store_true", help="compute in float16, with a dynamic loss scale")
-    add("--faults", action="store_true", help=f"spoil one step in {_faults.ONE_IN} in each of the ways")
-    add("--fresh", action="store_true", help="delete the checkpoints instead of resuming")
-    folder = {"type": output_folder, "default": "out/resilient_training"}
-    add("--out", **folder, metavar="DIR", help="default: %(default)s")
-    add("--quick", action="store_true", help="200 steps, unless given")
-    options = parser.parse_args(arguments)
-    options.steps = options.steps or (200 if options.quick else 1000)
-    return options
+def read(arguments: Sequence[str]) -> Settings:
+    """The settings; ``--quick`` changes what was not given."""
+    settings, given = read_flags(Settings, "resilient_training", __doc__, arguments)
+    return replace(settings, steps=QUICK) if settings.quick and "steps" not in given else settings
 
 
 def main(arguments: Sequence[str]) -> None:
     """Trains; writes ``checkpoints/`` and ``log.csv`` on the way."""
-    options = parse(arguments)
+    settings = read(arguments)
+    make_folder(settings.out)
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
-    every, seed = options.save_every, options.seed
-    folder, log = options.out / "checkpoints", options.out / "log.csv"
+    every, seed = settings.save_every, settings.seed
+    folder, log = settings.out / "checkpoints", settings.out / "log.csv"
     console = make_console()
     console.print(device_line())
-    if options.fresh:
+    if settings.fresh:
         shutil.rmtree(folder, ignore_errors=True)
 
-    data, test = _digits.load()
+    data, test = digits.load()
     graph, params = nnx.split(Network(nnx.Rngs(seed)))
-    optimizer = guard(OPTIMIZERS[options.optimizer])
-    program = make_program(optimizer, graph, options.float16)
+    optimizer = guard(OPTIMIZERS[settings.optimizer])
+    program = make_program(optimizer, graph, settings.float16)
     taken, failure = np.zeros(0, bool), None
     with Checkpoints(folder, optimizer) as checkpoints:
         first, run = resume(checkpoints, start(optimizer, params), seed, console)
         rows = read_log(log, first)
-        steps = first + -(-max(options.steps - first, 0) // every) * every
+        steps = first + -(-max(settings.steps - first, 0) // every) * every
         # The batch and the fault of a step depend on the seed and the step alone.
-        batches = batch_indices(seed, steps, len(data.labels), _digits.BATCH)
-        faults = _faults.draw(seed, steps, options.float16) * options.faults
-        with task(console, options.optimizer, steps) as report:
+        batches = batch_indices(seed, steps, len(data.labels), digits.BATCH)
+        faults = draw(seed, steps, settings.float16) * settings.faults
+        with task(console, settings.optimizer, steps) as report:
             for step in range(first + every, steps + 1, every):
                 chunk = slice(step - every, step)
                 images, labels = data.images[batches[chunk]], data.labels[batches[chunk]]
@@ -132,7 +146,7 @@ def main(arguments: Sequence[str]) -> None:
                         f"The checkpoints of steps {checkpoints.steps()} stay."
                     )
                 loss, left_out = jnp.mean(losses, where=finite), int(run.opt_state.total_notfinite)
-                scale = float(run.loss_scale.scale) if options.float16 else 1.0
+                scale = float(run.loss_scale.scale) if settings.float16 else 1.0
                 rows.append([step, f"{loss:.6g}", left_out, scale, digest(run)])
                 try:
                     write_log(log, rows)
@@ -143,10 +157,10 @@ def main(arguments: Sequence[str]) -> None:
                     failure = error
                     console.print(f"Not saved, training goes on: {error}", soft_wrap=True)
                 status = f"loss {loss:.4f}  left out {left_out}"
-                report(step, f"{status}  scale 2^{np.log2(scale):.0f}" if options.float16 else status)
+                report(step, f"{status}  scale 2^{np.log2(scale):.0f}" if settings.float16 else status)
         kept = checkpoints.steps()
 
-    if options.faults:
+    if settings.faults:
         print_faults(faults, taken, console)
     correct, left_out = accuracy(nnx.merge(graph, run.params), *test), run.opt_state.total_notfinite
     console.print(f"Test accuracy {correct:.1%} after {steps} steps, {left_out} left out.")

@@ -4,12 +4,12 @@ Given again, the command goes on from the last checkpoint in --out, on any mesh 
 processes. All of them need the same --out, in a file system that they share.
 """
 
-import argparse
 import csv
 import json
 import logging
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,10 +28,11 @@ from examples.data.text import Corpus, standard_library
 from examples.lab.console import device_line, make_console, print_table, task
 from examples.lab.files import atomic, write_csv, write_figure
 from examples.lab.orbax import interrupts_wait
+from examples.lab.settings import make_folder
 from examples.models.decoder import Decoder
-from examples.sharded import mesh as _sharded
-from examples.sharded import processes as _distributed
-from examples.sharded import settings as _sharded_settings
+from examples.sharded.mesh import bytes_of, make_measure, make_mesh, make_step, random_windows, spread_windows
+from examples.sharded.processes import differences, ended_together, join, pack, unpack
+from examples.sharded.settings import Settings, check, free, identity, read
 from examples.trainer.optimizer import make_optimizer
 from radam_optax.checkpoint import Checkpoints
 
@@ -47,40 +48,40 @@ class Run(NamedTuple):
     opt_state: Any
 
 
-def start(options: argparse.Namespace, words: int) -> tuple[Any, optax.GradientTransformation, Run]:
+def start(settings: Settings, words: int) -> tuple[Any, optax.GradientTransformation, Run]:
     """The model's graph, the optimizer, and the run before its first step, every array made in its parts."""
 
     @nnx.jit
     def make():
-        shape = words, options.length, options.layers, options.width, options.heads
-        return Decoder(*shape, rngs=nnx.Rngs(options.seed))
+        shape = words, settings.length, settings.layers, settings.width, settings.heads
+        return Decoder(*shape, rngs=nnx.Rngs(settings.seed))
 
     graph, params = nnx.split(make())
     # The step itself accumulates.
-    optimizer = make_optimizer(argparse.Namespace(**vars(options) | {"accumulate": 1}), params)
+    optimizer = make_optimizer(replace(settings, accumulate=1), params)
     return graph, optimizer, Run(params, jax.jit(optimizer.init)(params))
 
 
 def resume(
-    checkpoints: Checkpoints, run: Run, settings: Mapping[str, Any], free: Container[str]
+    checkpoints: Checkpoints, run: Run, depends_on: Mapping[str, Any], may_differ: Container[str]
 ) -> tuple[int, Run]:
     """The step and the run of the newest usable checkpoint, or 0 and the run as it is."""
     try:
-        restored = checkpoints.restore(run.params, _distributed.pack(settings))
+        restored = checkpoints.restore(run.params, pack(depends_on))
     except ValueError as error:
         raise DataError(f"cannot go on: {error}") from error
     if restored is None:
         return 0, run
-    before = _distributed.unpack(restored.extra)
-    if different := _distributed.differences(before, settings, free):
+    before = unpack(restored.extra)
+    if different := differences(before, depends_on, may_differ):
         raise DataError(f"cannot go on: the checkpoints are of another run: {different}")
     return restored.step, Run(restored.params, restored.opt_state)
 
 
-def save(checkpoints: Checkpoints, step: int, run: Run, settings: Mapping[str, Any]) -> None:
+def save(checkpoints: Checkpoints, step: int, run: Run, depends_on: Mapping[str, Any]) -> None:
     """Begins to write a checkpoint."""
     try:
-        checkpoints.save(step, *run, _distributed.pack(settings))
+        checkpoints.save(step, *run, pack(depends_on))
     except ValueError as error:  # The processes have folders of their own, say.
         raise DataError(str(error)) from error
 
@@ -105,37 +106,37 @@ def draw(rows: Sequence[Sequence[Any]], unigram: float) -> Figure:
     return figure
 
 
-def stretches(first: int, options: argparse.Namespace) -> Iterator[tuple[int, int]]:
+def stretches(first: int, settings: Settings) -> Iterator[tuple[int, int]]:
     """Steps from and up to, between which nothing is reported or saved."""
-    every = (range(interval, options.steps, interval) for interval in (options.log_every, options.save_every))
-    ends = {options.steps}.union(*every)
+    intervals = settings.log_every, settings.save_every
+    ends = {settings.steps}.union(*(range(every, settings.steps, every) for every in intervals))
     return pairwise([first, *sorted(end for end in ends if end > first)])
 
 
 def fit(
-    options: argparse.Namespace, corpus: Corpus, mesh: Mesh, console: Console
+    settings: Settings, corpus: Corpus, mesh: Mesh, console: Console
 ) -> tuple[Any, Run, list[Sequence[Any]]]:
     """Trains to the last step; the model's graph, the run and the curve."""
-    graph, optimizer, run = start(options, len(corpus.words))
-    train_step = _sharded.make_step(graph, optimizer)
-    settings = _sharded_settings.settings_of(options, corpus)
-    curve = options.out / "curve.csv"
-    shape = options.accumulate, options.batch, options.length
+    graph, optimizer, run = start(settings, len(corpus.words))
+    train_step = make_step(graph, optimizer)
+    depends_on = identity(settings, corpus)
+    curve = settings.out / "curve.csv"
+    shape = settings.accumulate, settings.batch, settings.length
     with (
-        Checkpoints(options.out / "checkpoints", optimizer, asynchronous=True) as checkpoints,
-        _distributed.ended_together(),
+        Checkpoints(settings.out / "checkpoints", optimizer, asynchronous=True) as checkpoints,
+        ended_together(),
     ):
-        first, run = resume(checkpoints, run, settings, _sharded_settings.free(options))
+        first, run = resume(checkpoints, run, depends_on, free(settings))
         rows = read_curve(curve, first)
-        if first >= options.steps:
-            console.print(f"There is nothing left to do: {first} of {options.steps} steps are done.")
+        if first >= settings.steps:
+            console.print(f"There is nothing left to do: {first} of {settings.steps} steps are done.")
         elif first:
             console.print(f"Goes on at step {first}.")
-        with task(console, options.optimizer.partition("(")[0], options.steps) as report:
-            for begin, end in stretches(first, options):
+        with task(console, settings.optimizer.name, settings.steps) as report:
+            for begin, end in stretches(first, settings):
                 losses = []
                 for step in range(begin, end):
-                    texts = _sharded.random_windows(corpus.train, options.seed, step, shape, mesh)
+                    texts = random_windows(corpus.train, settings.seed, step, shape, mesh)
                     params, opt_state, loss = train_step(*run, texts)
                     run = Run(params, opt_state)
                     losses.append(loss)
@@ -144,17 +145,15 @@ def fit(
                     raise DataError(f"stopped at step {end}: the loss is not finite")
                 rows += [(step, f"{loss:.9g}") for step, loss in enumerate(losses, begin + 1)]
                 report(end, f"loss {losses.mean():.4f}")
-                if end % options.save_every == 0 or end == options.steps:
+                if end % settings.save_every == 0 or end == settings.steps:
                     if jax.process_index() == 0:
                         write_csv(curve, COLUMNS, rows)
                     with interrupts_wait():
-                        save(checkpoints, end, run, settings)
+                        save(checkpoints, end, run, depends_on)
     return graph, run, rows
 
 
-def conclude(
-    options: argparse.Namespace, results: Mapping[str, Any], rows: Sequence[Any], console: Console
-) -> None:
+def conclude(settings: Settings, results: Mapping[str, Any], rows: Sequence[Any], console: Console) -> None:
     """Prints the results, and writes them with the curve's picture."""
     loss, unigram = (results[name] for name in ("held_out_loss", "unigram_loss"))
     cells = [
@@ -163,49 +162,50 @@ def conclude(
     ]
     print_table(console, "Memory in MiB", ("", "all devices", "one device"), cells)
     console.print(f"Held-out loss {loss:.4f} nats per word; that of the words' frequencies is {unigram:.4f}.")
-    write_figure(options.out / "curve.png", draw(rows, unigram))
-    with atomic(options.out / "summary.json") as partial:
+    write_figure(settings.out / "curve.png", draw(rows, unigram))
+    with atomic(settings.out / "summary.json") as partial:
         partial.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     files = ", ".join(
-        str(options.out / name) for name in ("checkpoints", "curve.csv", "curve.png", "summary.json")
+        str(settings.out / name) for name in ("checkpoints", "curve.csv", "curve.png", "summary.json")
     )
     console.print(f"Wrote {files} after {results['seconds']:.0f} s.", soft_wrap=True)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Trains; writes ``checkpoints/``, ``curve.csv``, and at the end ``curve.png`` and ``summary.json``."""
-    options = _sharded_settings.parse(arguments, __doc__)
+    settings = read(arguments, __doc__)
+    make_folder(settings.out)
     started = time.monotonic()
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
-    corpus = standard_library(options.megabytes, RARE, options.vocabulary)
-    settings = _sharded_settings.settings_of(options, corpus)
-    _distributed.join(options, settings)
-    mesh = _sharded.make_mesh(options.mesh)
-    _sharded_settings.check(options, mesh, corpus)
+    corpus = standard_library(settings.megabytes, RARE, settings.vocabulary)
+    depends_on = identity(settings, corpus)
+    join(settings, depends_on)
+    mesh = make_mesh(settings.mesh)
+    check(settings, mesh, corpus)
     console = make_console()
     console.quiet = jax.process_index() > 0
     sizes = " x ".join(f"{name}={size}" for name, size in mesh.shape.items())
     console.print(f"{device_line()}; mesh {sizes}; processes: {jax.process_count()}", soft_wrap=True)
     console.print(f"Text: {corpus.source}, {len(corpus.train):,} words", soft_wrap=True)
 
-    with jax.set_mesh(mesh), _distributed.ended_together():
-        graph, run, rows = fit(options, corpus, mesh, console)
-        shape = HELD_OUT, options.batch, options.length
-        held_out = _sharded.spread_windows(corpus.held_out, shape, mesh)
-        loss = float(_sharded.make_measure(graph)(run.params, held_out))
+    with jax.set_mesh(mesh), ended_together():
+        graph, run, rows = fit(settings, corpus, mesh, console)
+        shape = HELD_OUT, settings.batch, settings.length
+        held_out = spread_windows(corpus.held_out, shape, mesh)
+        loss = float(make_measure(graph)(run.params, held_out))
         if jax.process_index() > 0:
             return
         versions = {package.__name__: package.__version__ for package in (jax, flax, optax, np)}
         results = {
-            "settings": settings,
+            "settings": depends_on,
             "versions": versions,
             "device": device_line(),
             "processes": jax.process_count(),
             "mesh": dict(mesh.shape),
-            "bytes_of_parameters": _sharded.bytes_of(run.params),
-            "bytes_of_state": _sharded.bytes_of(run.opt_state),
+            "bytes_of_parameters": bytes_of(run.params),
+            "bytes_of_state": bytes_of(run.opt_state),
             "held_out_loss": loss,
             "unigram_loss": corpus.unigram_loss(),
             "seconds": time.monotonic() - started,
         }
-        conclude(options, results, rows, console)
+        conclude(settings, results, rows, console)

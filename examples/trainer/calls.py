@@ -3,31 +3,39 @@
 import ast
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
+
+from cyclopts import Parameter
+
+from examples.lab.settings import from_text, suggestion
+
+Choices = Mapping[str, Callable[..., Any]]
 
 
-class SpecError(ValueError):
+class CallError(ValueError):
     """What is wrong with a choice, in one line."""
 
 
-class Spec(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """A name and the arguments that were given."""
 
     name: str
-    arguments: dict[str, Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         listed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
         return f"{self.name}({listed})" if listed else self.name
 
 
-def parse(text: str) -> Spec:
+def parse(text: str) -> Call:
     """The name and the literal arguments of ``NAME`` or ``NAME(argument=value, ...)``.
 
     Raises:
-      SpecError: the text is something else.
+      CallError: the text is something else.
     """
-    wanted = SpecError(f"{text!r} is neither NAME nor NAME(argument=value, ...)")
+    wanted = CallError(f"{text!r} is neither NAME nor NAME(argument=value, ...)")
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -36,29 +44,56 @@ def parse(text: str) -> Spec:
     if not isinstance(call.func, ast.Name) or call.args or any(word.arg is None for word in call.keywords):
         raise wanted
     try:
-        return Spec(call.func.id, {str(word.arg): ast.literal_eval(word.value) for word in call.keywords})
+        return Call(call.func.id, {str(word.arg): ast.literal_eval(word.value) for word in call.keywords})
     except ValueError:
-        raise SpecError(
+        raise CallError(
             f"the arguments of {text!r} must be numbers, texts, lists, True, False or None"
         ) from None
 
 
-def call(spec: Spec, choices: Mapping[str, Callable[..., Any]], *given: Any) -> Any:
-    """``choices[name](*given, **arguments)``.
+def check(call: Call, choices: Choices, given: int) -> None:
+    """Makes sure that a choice can be called, when the program gives its first arguments.
 
     Raises:
-      SpecError: there is no such choice, it has no such argument, it lacks one, or refuses a value.
+      CallError: there is no such choice, it has no such argument, or lacks one.
     """
-    if spec.name not in choices:
-        raise SpecError(f"there is no {spec.name!r}; there are {', '.join(sorted(choices))}")
-    function = choices[spec.name]
-    parameters = list(inspect.signature(function).parameters)[len(given) :]
-    for name in spec.arguments:
+    if call.name not in choices:
+        hint = suggestion(call.name, choices)
+        raise CallError(f"there is no {call.name!r}{hint}; there are {', '.join(sorted(choices))}")
+    signature = inspect.signature(choices[call.name])
+    parameters = list(signature.parameters)[given:]
+    for name in call.arguments:
         if name not in parameters:
-            known = ", ".join(parameters) or "none"
-            raise SpecError(f"{spec.name} has no argument {name!r} to choose here; it has: {known}")
+            hint, known = suggestion(name, parameters), ", ".join(parameters) or "none"
+            raise CallError(f"{call.name} has no argument {name!r} to choose here{hint}; it has: {known}")
     try:
-        inspect.signature(function).bind(*given, **spec.arguments)
-        return function(*given, **spec.arguments)
+        signature.bind(*[None] * given, **call.arguments)
+    except TypeError as error:
+        raise CallError(f"{call}: {error}") from error
+
+
+def make(call: Call, choices: Choices, *given: Any, **more: Any) -> Any:
+    """``choices[name](*given, **arguments, **more)``.
+
+    Raises:
+      CallError: it cannot be called, or refuses a value.
+    """
+    check(call, choices, len(given))
+    try:
+        return choices[call.name](*given, **call.arguments, **more)
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise SpecError(f"{spec}: {error}") from error
+        raise CallError(f"{call}: {error}") from error
+
+
+CALL = from_text(parse, "CALL")  # Of what is checked later.
+
+
+def one_of(choices: Choices, given: int) -> Parameter:
+    """A setting that is a call of one of these, to which the program gives its first arguments."""
+
+    def convert(text: str) -> Call:
+        call = parse(text)
+        check(call, choices, given)
+        return call
+
+    return from_text(convert, "CALL")

@@ -1,17 +1,19 @@
-"""The optimizer that the trainer's settings name: catalogue, schedule, mask, clipping, accumulation."""
+"""The optimizer that a trainer's settings name: catalogue, schedule, mask, clipping, accumulation."""
 
-import argparse
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import jax
 import optax
 
 import radam_optax as rx
 from examples.data.split import DataError
-from examples.trainer import calls as _spec
+from examples.lab.options import above, at_least
+from examples.lab.settings import Count, Regex, from_text
+from examples.trainer.calls import Call, CallError, make, one_of
 
 # Every function of the catalogue begins with its learning rate.
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
@@ -42,43 +44,68 @@ SCHEDULES: dict[str, Callable[..., Any]] = {
 }
 
 
-def make_schedule(options: argparse.Namespace) -> optax.Schedule:
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSettings:
+    """What makes the optimizer, and how long it trains."""
+
+    optimizer: Annotated[Call, one_of(OPTIMIZERS, given=1)] = Call("radamw")
+    """of the catalogue, called with all but its learning rate"""
+    learning_rate: Annotated[float, from_text(at_least(0), "X")] = 1e-3
+    """peak"""
+    schedule: Annotated[Call, one_of(SCHEDULES, given=2)] = Call("constant")
+    """of the learning rate"""
+    decay_mask: Regex | None = None
+    """decay only the parameters whose path it finds"""
+    clip_norm: Annotated[float, from_text(above(0), "X")] | None = None
+    """clip gradients to this global norm"""
+    accumulate: Count = 1
+    """batches per update"""
+    steps: Count = 1000
+    """updates"""
+
+
+def takes_mask(call: Call) -> bool:
+    """Whether an optimizer has weight decay with a mask."""
+    return "mask" in inspect.signature(OPTIMIZERS[call.name]).parameters
+
+
+def make_schedule(settings: OptimizerSettings) -> optax.Schedule:
     """The learning rate as a function of the count of past updates."""
     try:
-        return _spec.call(_spec.parse(options.schedule), SCHEDULES, options.learning_rate, options.steps)
-    except _spec.SpecError as error:
+        return make(settings.schedule, SCHEDULES, settings.learning_rate, settings.steps)
+    except CallError as error:
         raise DataError(f"--schedule: {error}") from error
 
 
-def make_optimizer(options: argparse.Namespace, params: Any) -> optax.GradientTransformation:
-    """Gradients clipped, then the optimizer with its schedule; once for every ``--accumulate`` gradients."""
-    spec = _spec.parse(options.optimizer)
-    if options.decay_mask:
-        mask = _mask(options.decay_mask, params)
-        if "mask" not in inspect.signature(OPTIMIZERS.get(spec.name, rx.adamw)).parameters:
-            raise DataError(
-                f"--decay-mask: {spec.name} has no weight decay with a mask; adamw and radamw have"
-            )
-        spec.arguments["mask"] = mask
+def make_optimizer(settings: OptimizerSettings, params: Any) -> optax.GradientTransformation:
+    """Gradients clipped, then the optimizer with its schedule; once for every ``accumulate`` gradients."""
+    more = {}
+    if settings.decay_mask:
+        if not takes_mask(settings.optimizer):
+            name = settings.optimizer.name
+            raise DataError(f"--decay-mask: {name} has no weight decay with a mask; adamw and radamw have")
+        more["mask"] = _mask(settings.decay_mask, params)
     try:
-        optimizer = _spec.call(spec, OPTIMIZERS, make_schedule(options))
-    except _spec.SpecError as error:
+        optimizer = make(settings.optimizer, OPTIMIZERS, make_schedule(settings), **more)
+    except CallError as error:
         raise DataError(f"--optimizer: {error}") from error
-    if options.clip_norm:
-        optimizer = optax.chain(optax.clip_by_global_norm(options.clip_norm), optimizer)
-    if options.accumulate > 1:
-        optimizer = optax.MultiSteps(optimizer, options.accumulate).gradient_transformation()
+    if settings.clip_norm:
+        optimizer = optax.chain(optax.clip_by_global_norm(settings.clip_norm), optimizer)
+    if settings.accumulate > 1:
+        optimizer = optax.MultiSteps(optimizer, settings.accumulate).gradient_transformation()
     return optimizer
 
 
-def _mask(regex: str, params: Any) -> Any:
+def _mask(regex: re.Pattern[str], params: Any) -> Any:
     """A tree like ``params``: whether the path of a leaf, ``blocks/0/conv1/kernel``, has a match."""
 
     def name(path):
         return jax.tree_util.keystr(path, simple=True, separator="/").removesuffix("/value")
 
-    mask = jax.tree_util.tree_map_with_path(lambda path, _: re.search(regex, name(path)) is not None, params)
+    mask = jax.tree_util.tree_map_with_path(lambda path, _: regex.search(name(path)) is not None, params)
     if not any(jax.tree.leaves(mask)):
         names = ", ".join(name(path) for path, _ in jax.tree.leaves_with_path(params))
-        raise DataError(f"--decay-mask: {regex!r} is found in no path of a parameter; they are {names}")
+        raise DataError(
+            f"--decay-mask: {regex.pattern!r} is found in no path of a parameter; they are {names}"
+        )
     return mask

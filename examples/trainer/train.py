@@ -1,6 +1,5 @@
 """A trainer to start from: any optimizer of the catalogue on images, text or pairs of texts."""
 
-import argparse
 import inspect
 import logging
 import time
@@ -19,11 +18,11 @@ from tensorboardX import SummaryWriter
 import radam_optax as rx
 from examples.data.split import DataError
 from examples.lab.console import device_line, make_console, task
-from examples.lab.options import output_folder
 from examples.lab.orbax import interrupts_wait
+from examples.lab.settings import make_folder
 from examples.lab.task import Task, evaluate, loss_of
-from examples.trainer import settings as _settings
 from examples.trainer.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
+from examples.trainer.settings import FILE, Settings, read, write
 from examples.trainer.workloads import DATA, make_task
 from radam_optax.checkpoint import Checkpoints
 
@@ -95,12 +94,12 @@ def rectifier(state: Any) -> dict[str, float]:
     return {name: float(stats[name]) for name in ("rho", "r")}
 
 
-def open_folder(options: argparse.Namespace) -> Path:
+def open_folder(settings: Settings) -> Path:
     """The folder of checkpoints; refuses to mix two runs."""
-    folder = options.out / "checkpoints"
-    if folder.exists() and not options.resume:
+    folder = settings.out / "checkpoints"
+    if folder.exists() and not settings.resume:
         raise DataError(
-            f"{options.out}: holds a run; --resume goes on with it, another --out starts a new one"
+            f"{settings.out}: holds a run; --resume goes on with it, another --out starts a new one"
         )
     return folder
 
@@ -138,51 +137,45 @@ def describe() -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Trains; writes checkpoints, TensorBoard scalars and the settings into ``--out``."""
-    parser = _settings.make_parser(__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = describe()
-    options = _settings.read(arguments, parser)
-    try:
-        options.out = output_folder(str(options.out))
-    except argparse.ArgumentTypeError as error:
-        raise DataError(f"--out: {error}") from error
+    settings = read(arguments, __doc__, describe())
+    make_folder(settings.out)
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
-    folder = open_folder(options)
+    folder = open_folder(settings)
     console = make_console()
     console.print(device_line())
 
-    workload = make_task(options)
+    workload = make_task(settings)
     try:
-        model = workload.make(nnx.Rngs(options.seed))
+        model = workload.make(nnx.Rngs(settings.seed))
     except (TypeError, ValueError) as error:
-        raise DataError(f"--model: {options.model}: {error}") from error
+        raise DataError(f"--model: {settings.model}: {error}") from error
     graph, params, variables = nnx.split(model, nnx.Param, ...)
-    schedule = make_schedule(options)
-    optimizer = optax.apply_if_finite(make_optimizer(options, params), np.iinfo(np.int32).max)
-    program = make_program(workload, graph, optimizer, options.precision)
+    schedule = make_schedule(settings)
+    optimizer = optax.apply_if_finite(make_optimizer(settings, params), np.iinfo(np.int32).max)
+    program = make_program(workload, graph, optimizer, settings.precision)
     measure = jax.jit(lambda run, held_out: evaluate(workload, graph, run.params, run.variables, held_out))
     scale = DynamicScale(growth_interval=1000, fin_steps=jnp.int32(0), scale=jnp.float32(2**15))
     run = Run(params, variables, jax.jit(optimizer.init)(params), scale)
 
-    _settings.write(options)
+    write(settings)
     started = time.monotonic()
     measures: dict[str, float] = {}
     with Checkpoints(folder, optimizer) as checkpoints:
         first, run = restore(checkpoints, run)
-        if options.resume:
+        if settings.resume:
             console.print(f"Goes on at step {first}." if first else "No checkpoint yet: starts at step 0.")
-        if first >= options.steps:
-            console.print(f"There is nothing left to do: {first} of {options.steps} steps are done.")
+        if first >= settings.steps:
+            console.print(f"There is nothing left to do: {first} of {settings.steps} steps are done.")
             return
-        choices = workload.choose(options.seed, options.steps * options.accumulate)
-        board = options.out / "tensorboard"
+        choices = workload.choose(settings.seed, settings.steps * settings.accumulate)
+        board = settings.out / "tensorboard"
         writer = SummaryWriter(str(board), purge_step=first + 1 if first else None)
-        with task(console, options.optimizer.partition("(")[0], options.steps) as report:
+        with task(console, settings.optimizer.name, settings.steps) as report:
             step = first
-            while step < options.steps:
+            while step < settings.steps:
                 # Chunks end at multiples of --log-every, wherever the run was resumed.
-                until = min(options.steps, (step // options.log_every + 1) * options.log_every)
-                run, records = program(run, batches(workload, choices, step, until, options.accumulate))
+                until = min(settings.steps, (step // settings.log_every + 1) * settings.log_every)
+                run, records = program(run, batches(workload, choices, step, until, settings.accumulate))
                 records = jax.device_get(records)
                 if (missed := int(run.opt_state.notfinite_count)) >= PATIENCE:
                     raise DataError(f"stopped at step {until}: the last {missed} gradients were not finite")
@@ -198,7 +191,7 @@ def main(arguments: Sequence[str]) -> None:
                 held_out = "  ".join(f"{name} {value:.4f}" for name, value in measures.items())
                 report(until, f"loss {records['loss'].mean():.4f}  {held_out}")
                 # A step that saves is a multiple of --save-every, or the last.
-                if until == options.steps or until // options.save_every > step // options.save_every:
+                if until == settings.steps or until // settings.save_every > step // settings.save_every:
                     writer.flush()
                     with interrupts_wait():
                         checkpoints.save(until, run.params, run.opt_state, (run.variables, run.loss_scale))
@@ -208,8 +201,7 @@ def main(arguments: Sequence[str]) -> None:
     if left_out := int(run.opt_state.total_notfinite):
         console.print(f"{left_out} batches were left out: their gradients were not finite.")
     console.print(
-        f"Wrote {folder}, {board} and {options.out / _settings.FILE} after "
-        f"{time.monotonic() - started:.0f} s.",
+        f"Wrote {folder}, {board} and {settings.out / FILE} after {time.monotonic() - started:.0f} s.",
         soft_wrap=True,
     )
 

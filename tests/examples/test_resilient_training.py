@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.forks import forks
 
-for package in ("flax", "orbax.checkpoint", "rich", "sklearn"):
+for package in ("cyclopts", "flax", "orbax.checkpoint", "rich", "sklearn"):
     pytest.importorskip(package)
 
 pytestmark = pytest.mark.slow

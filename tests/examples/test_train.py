@@ -1,5 +1,6 @@
 """The trainer: a run is what its settings say, goes on bitwise, logs what it did, refuses what is wrong."""
 
+import dataclasses
 import struct
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX", "tokenizers"):
+for package in ("cyclopts", "flax", "matplotlib", "orbax", "rich", "sklearn", "tensorboardX", "tokenizers"):
     pytest.importorskip(package)
 
 # optax.MultiSteps mixes dtypes, and so does Flax's DynamicScale.
@@ -31,6 +32,13 @@ def train(tmp_path):
     from examples.trainer.train import main
 
     return lambda *options, out="run": main([*SMALL, *options, "--out", str(tmp_path / out)])
+
+
+def train_main():
+    """The trainer's command, with flags and nothing else."""
+    from examples.trainer.train import main
+
+    return lambda *flags: main(flags)
 
 
 def refused(train, *options, **where):
@@ -119,14 +127,12 @@ def test_mixed_precision_learns_with_state_in_float32(precision, train, tmp_path
 
 def test_the_mask_chooses_what_decays():
     from examples.trainer import optimizer as _optimizer
-    from examples.trainer import settings as _settings
+    from examples.trainer.settings import read
 
-    parser = _settings.make_parser(None)
-    options = parser.parse_args(
-        ["--optimizer", "adamw(weight_decay=0.5)", "--decay-mask", "kernel$", "--learning-rate", "0.1"]
-    )
+    flags = ["--optimizer", "adamw(weight_decay=0.5)", "--decay-mask", "kernel$", "--learning-rate", "0.1"]
+    settings = read(flags, None, "")
     params = {"dense": {"kernel": jnp.ones(2), "bias": jnp.ones(2)}}
-    optimizer = _optimizer.make_optimizer(options, params)
+    optimizer = _optimizer.make_optimizer(settings, params)
     zeros = optax.tree.zeros_like(params)
     updates, _ = optimizer.update(zeros, optimizer.init(params), params)
     np.testing.assert_allclose(updates["dense"]["kernel"], -0.05)
@@ -136,27 +142,32 @@ def test_the_mask_chooses_what_decays():
 def test_every_optimizer_and_schedule_of_the_tables_can_be_called():
     import radam_optax as rx
     from examples.trainer import optimizer as _optimizer
-    from examples.trainer import settings as _settings
+    from examples.trainer.settings import read
 
-    parser = _settings.make_parser(None)
     params = {"w": jnp.ones(2)}
     assert len(_optimizer.OPTIMIZERS) == 18
     for name in _optimizer.OPTIMIZERS:
-        options = parser.parse_args(["--optimizer", name])
+        settings = read(["--optimizer", name], None, "")
         assert getattr(rx, name) is _optimizer.OPTIMIZERS[name]
-        state = _optimizer.make_optimizer(options, params).init(params)
+        state = _optimizer.make_optimizer(settings, params).init(params)
         assert jax.tree.leaves(state) or name == "sgd"
     for name in _optimizer.SCHEDULES:
         text = "steps(at=[10])" if name == "steps" else name
-        options = parser.parse_args(["--schedule", text, "--learning-rate", "0.5", "--steps", "20"])
-        assert 0 <= _optimizer.make_schedule(options)(15) <= 0.5
+        settings = read(["--schedule", text, "--learning-rate", "0.5", "--steps", "20"], None, "")
+        assert 0 <= _optimizer.make_schedule(settings)(15) <= 0.5
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--optimizer", "radan"], "--optimizer: there is no 'radan'; there are adabelief, adadelta, "),
-        (["--optimizer", "radamw(b3=1)"], "--optimizer: radamw has no argument 'b3' to choose here; "),
+        (
+            ["--optimizer", "radan"],
+            "--optimizer: there is no 'radan' (did you mean 'radam'?); there are adabelief, adadelta, ",
+        ),
+        (
+            ["--optimizer", "radamw(weigth_decay=1)"],
+            "radamw has no argument 'weigth_decay' to choose here (did you mean 'weight_decay'?); ",
+        ),
         (["--optimizer", "radam(b2=1.5)"], "--optimizer: radam(b2=1.5): `b2` must be in [0, 1); got 1.5."),
         (["--schedule", "steps"], "--schedule: steps: missing a required argument: 'at'"),
         (
@@ -165,6 +176,7 @@ def test_every_optimizer_and_schedule_of_the_tables_can_be_called():
         ),
         (["--optimizer", "sgd", "--decay-mask", "."], "--decay-mask: sgd has no weight decay with a mask"),
         (["--data", "mnist"], "--data mnist wants its folder: --data-dir DIR"),
+        (["--data", "digit"], "--data: there is no 'digit' (did you mean 'digits'?); there are cifar10, "),
         (["--data", "numbers"], "--model: there is no 'mlp'; there are transformer"),
         (["--model", "resnet(depth=9)"], "--model: resnet(depth=9): `depth` must be 6 n + 2"),
         (["--config", "nowhere.toml"], "nowhere.toml: No such file or directory"),
@@ -181,7 +193,7 @@ def test_what_is_wrong_is_one_clear_line(options, message, train, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("stesp = 3", "there is no setting 'stesp'; there are "),
+        ("stesp = 3", "there is no setting 'stesp' (did you mean 'steps'?); there are accumulate, "),
         ("steps = [3]", "steps must be a number or a text; got [3]"),
         ("steps = ", "not a TOML file: "),
     ],
@@ -193,23 +205,75 @@ def test_a_bad_file_is_one_clear_line(text, message, train, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("text", "message"),
     [
-        (["--optimizer", "radamw(b2=0.9"], "'radamw(b2=0.9' is neither NAME nor NAME(argument=value, ...)"),
-        (["--optimizer", "radamw(0.9)"], "'radamw(0.9)' is neither NAME nor NAME(argument=value, ...)"),
-        (["--optimizer", "radamw(b2=x)"], "must be numbers, texts, lists, True, False or None"),
-        (["--learning-rate", "-1"], "argument --learning-rate: must be a number >= 0; got '-1'"),
-        (["--clip-norm", "0"], "argument --clip-norm: must be a number > 0; got '0'"),
-        (["--decay-mask", "("], "argument --decay-mask: must be a regular expression; got '('"),
-        (["--steps", "0"], "argument --steps: must be a whole number >= 1; got '0'"),
-        (["--precision", "int8"], "argument --precision: invalid choice: 'int8'"),
+        ("steps = 0", "[steps]: must be a whole number >= 1; got '0'"),
+        ('precision = "int8"', 'Invalid value "int8" for [precision]'),
+        ('optimizer = "radan"', "[optimizer]: there is no 'radan' (did you mean 'radam'?)"),
     ],
 )
-def test_a_bad_flag_is_one_clear_line(options, message, train, capsys):
+def test_a_bad_value_in_a_file_is_one_clear_line_that_names_it(text, message, tmp_path):
+    (tmp_path / "bad.toml").write_text(text, "utf-8")
+    found = refused(train_main(), "--config", str(tmp_path / "bad.toml"))
+    assert message in found
+    assert str(tmp_path / "bad.toml") in found
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--optimizer", "radamw(b2=0.9"],
+            "--optimizer: 'radamw(b2=0.9' is neither NAME nor NAME(argument=value, ...)",
+        ),
+        (
+            ["--optimizer", "radamw(0.9)"],
+            "--optimizer: 'radamw(0.9)' is neither NAME nor NAME(argument=value, ...)",
+        ),
+        (
+            ["--optimizer", "radamw(b2=x)"],
+            "'radamw(b2=x)' must be numbers, texts, lists, True, False or None",
+        ),
+        (["--learning-rate", "-1"], "--learning-rate: must be a number >= 0; got '-1'"),
+        (["--learning-rate", "inf"], "--learning-rate: must be a number >= 0; got 'inf'"),
+        (["--clip-norm", "0"], "--clip-norm: must be a number > 0; got '0'"),
+        (["--decay-mask", "("], "--decay-mask: must be a regular expression; got '('"),
+        (["--steps", "0"], "--steps: must be a whole number >= 1; got '0'"),
+        (["--steps", "1.5"], "--steps: must be a whole number >= 1; got '1.5'"),
+        (
+            ["--precision", "int8"],
+            'Invalid value "int8" for --precision. Choose from: "float32", "bfloat16", ',
+        ),
+        (["--stesp", "3"], "Unknown option: --stesp. Did you mean --steps?"),
+        (["--out", __file__], f"--out: cannot make the folder '{__file__}': File exists"),
+    ],
+)
+def test_a_bad_flag_is_one_clear_line(options, message):
+    text = refused(train_main(), *options)
+    assert message in text
+    assert "\n" not in text
+
+
+def test_settings_are_values_that_nothing_changes():
+    from examples.trainer.settings import read
+
+    settings = read(["--optimizer", "radamw(b2=0.99)", "--decay-mask", "kernel$"], None, "")
+    assert (settings.optimizer.name, settings.optimizer.arguments) == ("radamw", {"b2": 0.99})
+    assert settings.decay_mask.search("dense/kernel")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.steps = 3
+
+
+def test_help_lists_all_that_can_be_called(capsys):
+    from examples.trainer.train import main
+
     with pytest.raises(SystemExit) as exit_:
-        train(*options)
-    assert exit_.value.code == 2
-    assert message in capsys.readouterr().err.splitlines()[-1]
+        main(["--help"])
+    assert not exit_.value.code
+    text = capsys.readouterr().out
+    for part in ("--decay-mask REGEX", "radamw(b1=0.9, b2=0.999", "cosine(warmup=0, end=0.0)", "numbers()"):
+        assert part in text
 
 
 def test_two_runs_are_not_mixed(train):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for package in ("flax", "matplotlib", "orbax.checkpoint", "rich"):
+for package in ("cyclopts", "flax", "matplotlib", "orbax.checkpoint", "rich"):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parents[2]
@@ -192,7 +192,8 @@ def refused(text, monkeypatch, tmp_path, capsys):
         except SystemExit as exit_:
             code = exit_.code
         assert code == 2
-        return capsys.readouterr().err.splitlines()[-1]
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
 
     return error
 
@@ -200,9 +201,14 @@ def refused(text, monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mesh": "data=2,model=4"}, "argument --mesh: there is no axis 'model'; there are data, fsdp"),
-        ({"mesh": "data=2,data=4"}, "argument --mesh: data is given twice"),
-        ({"mesh": "fsdp=0"}, "argument --mesh: must be a whole number >= 1; got '0'"),
+        ({"stesp": 3}, "Unknown option: --stesp. Did you mean --steps?"),
+        (
+            {"optimizer": "radan"},
+            "--optimizer: there is no 'radan' (did you mean 'radam'?); there are adabelief, ",
+        ),
+        ({"mesh": "data=2,model=4"}, "--mesh: there is no axis 'model'; there are data, fsdp"),
+        ({"mesh": "data=2,data=4"}, "--mesh: data is given twice"),
+        ({"mesh": "fsdp=0"}, "--mesh: must be a whole number >= 1; got '0'"),
         ({"mesh": "data=2,fsdp=2"}, "--mesh: data=2 x fsdp=2 makes 4 devices, and there are 8"),
         ({"batch": 12}, "--batch: must be a multiple of the number of devices, 8; got 12"),
         (
@@ -212,11 +218,11 @@ def refused(text, monkeypatch, tmp_path, capsys):
         ({"length": 10**6}, "for the text has no more; got 1000000"),
         ({"heads": 3}, "--width: must be a multiple of the number of heads, 3; got 32"),
         ({"process_id": 1}, "--process-id: must be in [0, --num-processes), which is 1; got 1"),
-        ({"coordinator": "host"}, "argument --coordinator: must be HOST:PORT; got 'host'"),
+        ({"coordinator": "host"}, "--coordinator: must be HOST:PORT; got 'host'"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line(options, message, refused):
-    assert refused(num_processes=1, **options).endswith(message)
+    assert message in refused(num_processes=1, **options)
 
 
 def test_a_port_that_is_taken_is_one_clear_line(refused):
