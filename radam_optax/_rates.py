@@ -41,28 +41,48 @@ def inverse_root(eps: NonNegative = 1e-8, eps_root: NonNegative = 0.0) -> optax.
 
     def update(updates, state, params=None):
         del params
-        if is_static(eps) and eps == 0:  # One instruction instead of a root and a division.
-            return map_leaves(_inverse_of_root, (updates,), (), (eps_root,)), state
-        rate_at_0 = 1 / eps if is_static(eps) else jnp.where(eps == 0, 0, 1 / _or_1(eps))
-        return map_leaves(_inverse_root, (updates,), (), (eps_root, eps, rate_at_0)), state
+        if not is_static(eps):
+            kernel, scalars = _inverse_root_if, (eps_root, jnp.where(eps == 0, 1, eps), eps > 0)
+        elif eps > 0:
+            kernel, scalars = _inverse_root, (eps_root, eps)
+        else:
+            kernel, scalars = _inverse_of_root, (eps_root,)
+        return map_leaves(kernel, (updates,), (), scalars), state
 
     return optax.GradientTransformation(optax.init_empty_state, update)
 
 
-def _inverse_root(v, eps_root, eps, rate_at_0):
-    v = v + eps_root
-    rate = 1 / (jnp.sqrt(_or_1(v)) + eps)
-    return jax.lax.select(v == 0, jax.lax.full_like(v, rate_at_0), rate)
+def _inverse_root(v, eps_root, eps):
+    return 1 / (_root(v + eps_root) + eps)
 
 
 def _inverse_of_root(v, eps_root):
+    """Without eps: one instruction instead of a root and a division, and 0 where that would be infinite."""
     v = v + eps_root
-    return jax.lax.select(v == 0, jnp.zeros_like(v), jax.lax.rsqrt(_or_1(v)))
+    at_0 = v == 0
+    rate = jax.lax.rsqrt(jax.lax.select(at_0, jax.lax.full_like(v, 1), v))
+    return jax.lax.select(at_0, jax.lax.full_like(v, 0), rate)
 
 
-def _or_1(v):
-    """A stand-in at 0, where the root has no finite derivative; a NaN goes through."""
-    return jax.lax.select(v == 0, jnp.ones_like(v), v)
+def _inverse_root_if(v, eps_root, eps, positive):
+    return jax.lax.select(positive, _inverse_root(v, eps_root, eps), _inverse_of_root(v, eps_root))
+
+
+@jax.custom_jvp
+def _root(v):
+    """A root whose derivatives at 0 are 0 and not infinite: they pay for a choice there, values do not."""
+    return jax.lax.sqrt(v)
+
+
+@_root.defjvp
+def _root_jvp(primals, tangents):
+    return jax.jvp(_root_or_0, primals, tangents)
+
+
+def _root_or_0(v):
+    at_0 = v == 0
+    root = jax.lax.sqrt(jax.lax.select(at_0, jax.lax.full_like(v, 1), v))
+    return jax.lax.select(at_0, jax.lax.full_like(v, 0), root)
 
 
 class RectificationState(NamedTuple):
