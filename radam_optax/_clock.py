@@ -33,6 +33,7 @@ class Weights(NamedTuple):
 
 def start(decay: ScalarOrSchedule) -> Clock:
     """The clock before the first update."""
+    # A constant decay's sum of weights is a function of the count: there is nothing to remember.
     elapsed = jnp.zeros([], jnp.result_type(float)) if callable(decay) else ()
     return Clock(jnp.zeros([], jnp.int32), elapsed)
 
@@ -42,7 +43,7 @@ def tick(decay: ScalarOrSchedule, count: jax.Array, elapsed: jax.Array | tuple[(
     if callable(decay) == isinstance(elapsed, tuple):
         was, now = ("constant", "scheduled")[:: 1 if callable(decay) else -1]
         raise ValueError(f"The state is of a {was} decay, but the decay is {now}.")
-    count_inc = jnp.asarray(optax.safe_increment(count))
+    count_inc = jnp.asarray(optax.safe_increment(count))  # Stays at the last int32, not negative.
     if not callable(decay):
         total = _numerics.bias_correction(decay, count_inc)
         return Clock(count_inc, ()), Weights(decay, 1 - decay, total)

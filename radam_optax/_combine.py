@@ -60,7 +60,9 @@ def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimize
     def update(updates, state, params=None, **extra_args):
         expect(ScaleByAdaptiveRateState, state)
         m, phi_state = phi.update(updates, state.momentum, params, **extra_args)
+        # A rate may measure the gradient from what was expected of it: AdaBelief's does.
         rate, psi_state = psi.update(updates, state.rate, params, **extra_args | {"momentum": m})
+        # The product is made in float32 at least, and rounded once, to the dtype of the gradient.
         updates = map_leaves(times, (m, rate), like=updates)
         return updates, ScaleByAdaptiveRateState(phi_state, psi_state)
 
@@ -94,11 +96,12 @@ def freeze_until(inner: Link, steps: Count) -> Optimizer:
 
     def update(updates, state, params=None, **extra_args):
         expect(FreezeUntilState, state)
+        # `inner` runs at every step, since under jit nothing can be left out; what it did is not kept.
         live = state.count >= steps
         new_updates, new_inner = inner.update(updates, state.inner, params, **extra_args)
         new_updates = jax.tree.map(lambda u: jnp.where(live, u, jnp.zeros_like(u)), new_updates)
         new_inner = optax.tree.where(live, new_inner, state.inner)
-        count = jnp.where(live, state.count, state.count + 1)
+        count = jnp.where(live, state.count, state.count + 1)  # It stops at `steps` and cannot overflow.
         return new_updates, FreezeUntilState(count, new_inner)
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -126,6 +129,7 @@ def project(projection_fn: Annotated[Callable[[Any], Any], function]) -> optax.G
     def update(updates, state, params=None):
         if params is None:
             raise ValueError("`project` needs `params`: call `update(updates, state, params)`.")
+        # Without a dtype of its own: the projection sees the sum before it is rounded to the parameter's.
         free = map_leaves(_arrive, (updates, params))
         inside = projection_fn(free)
         try:

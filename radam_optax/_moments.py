@@ -123,7 +123,7 @@ def nesterov_moment(
         expect(FirstMomentState, state)
         del params
         clock, now = _clock.tick(a, state.count, state.elapsed)
-        _, then = _clock.tick(a, *clock)
+        _, then = _clock.tick(a, *clock)  # The weights of the next step, which the momentum anticipates.
         old = now.old if ahead is None else value_at(b1, state.count)
         shares = (1 / then.total, 1 / now.total) if debias else (1.0, 1.0)
         scalars = (old, 1 - old, then.old * shares[0], now.new * shares[1])

@@ -126,7 +126,7 @@ def scale_by_amsgrad(
     order = bias_correction if bias_correction_nu else "none"
     nu = second_moment(b2, debias=order == "before_max", dtype=nu_dtype)
     nu_max = amsgrad_max(max_decay, dtype=nu_dtype)
-    corrected = bias_correction_mu and bias_correction != "none"
+    corrected = bias_correction_mu and bias_correction != "none"  # The paper corrects neither moment.
     return scale_by_adaptive_rate(
         momentum=first_moment(b1, debias=corrected, dtype=mu_dtype),
         rate=chain(nu, nu_max, *[debias(b2)] * (order == "after_max"), inverse_root(eps, eps_root)),

@@ -34,9 +34,10 @@ def trace(
 
     Source: Polyak (1964); Sutskever et al. (2013).
     """
-    kernel = _look_ahead if nesterov else _accumulate
+    kernel = _look_ahead if nesterov else _accumulate  # optax's argument, so the choice has to be here.
 
     def init(params):
+        # optax's trace has the parameter's dtype, even one of 16 bits; moments here have not.
         return optax.TraceState(full_like(params, 0.0, accumulator_dtype, keep_dtype=True))
 
     def update(updates, state, params=None):
@@ -118,6 +119,7 @@ def add_decayed_weights(weight_decay: Rate = 0.0, mask: Mask | None = None) -> o
     start = functools.partial(_start, weight_decay)
 
     def update(updates, state, params=None):
+        # Recipes without decay need no parameters, as in optax; a traced 0 may be another number tomorrow.
         if is_static(weight_decay) and weight_decay == 0:
             return updates, state
         inputs = (updates, _needed(params))

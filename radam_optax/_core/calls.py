@@ -67,6 +67,7 @@ def validated(factory: Callable[P, R]) -> Callable[P, R]:
     the call, and prints as it.
     """
     signature = inspect.signature(factory)
+    # Annotations are text in the modules, so that `help` shows the names of the domains; here they are read.
     hints = get_type_hints(factory, include_extras=True)
     domains = {name: _domain(name, hints[name]) for name in signature.parameters}
 

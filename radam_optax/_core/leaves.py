@@ -118,6 +118,7 @@ def _compiled(kernel: Kernel, n_inputs: int, out_dtype: Any) -> Callable[..., An
         real = arithmetic_dtype(wide, real=True)
         complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
         lifted = (x.astype(complex_ if kind else real) for x, kind in zip(arrays, kinds, strict=True))
+        # In x64 mode a step's numbers are float64; they must not widen the arithmetic of float32 leaves.
         scalars = (s.astype(real) if hasattr(s, "dtype") and s.dtype != jnp.bool_ else s for s in scalars)
         # Complex gradients of real state must get as far as the cast, which says what is wrong.
         with jax.numpy_dtype_promotion("standard"):

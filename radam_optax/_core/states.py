@@ -66,6 +66,7 @@ def check_params(params: Any) -> None:
 
 def expect(kind: type[Any], state: Any) -> None:
     """Raises TypeError if a state is not of the kind, or its clocks are not scalars."""
+    # Said here, since a state of another optimizer would fail as an AttributeError in the middle of a step.
     if not isinstance(state, kind):
         raise TypeError(
             f"The state must be a `{kind.__name__}`; got {type(state).__name__}. It is of another optimizer."
@@ -74,7 +75,7 @@ def expect(kind: type[Any], state: Any) -> None:
         if name not in state._fields:
             continue
         clock = getattr(state, name)
-        if name == "elapsed" and isinstance(clock, tuple):
+        if name == "elapsed" and isinstance(clock, tuple):  # That of a constant decay.
             continue
         array: Any = np.asarray(clock) if isinstance(clock, int | float) else clock
         if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, kind_of_number)):
