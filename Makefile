@@ -1,4 +1,4 @@
-# make demo | test | lint | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
+# make demo | test | test-all | lint | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest/bin
@@ -9,8 +9,20 @@ UV := $(BIN)/uv pip install --quiet
 demo: .venv/examples
 	$(BIN)/python -m examples quickstart
 
+# The quick form of the library's tests, everything there is, and what the quick form leaves out of it. Each
+# ends with the CPU-seconds that it took.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# Or each of the processes compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 test: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTEST) -m "not full" tests/library tests/docs
+
+test-all: .venv/test
+	$(PYTEST)
+
+test-rest: .venv/test
+	$(PYTEST) -m full
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .
@@ -20,7 +32,7 @@ lint: .venv/lint
 
 # The oldest versions that pyproject.toml allows, with the tests that cross the most of their APIs.
 test-oldest: .venv-oldest/test
-	$(OLDEST)/python -m pytest -n 2 -m "not slow" $(addprefix tests/,\
+	$(OLDEST)/python -m pytest -n 2 -m "not full" $(addprefix tests/,\
 		library/algebra/test_algorithms.py library/algebra/test_call.py library/algebra/test_monitor.py library/checkpoint/test_checkpoint.py \
 		library/migrate library/clients library/properties/test_trees.py docs)
 
@@ -64,4 +76,4 @@ $(BIN)/uv: | $(BIN)/python
 clean:
 	rm -rf .venv .venv-oldest .jax_cache dist build out *.egg-info
 
-.PHONY: demo test lint test-oldest build benchmarks clean
+.PHONY: demo test test-all test-rest lint test-oldest build benchmarks clean

@@ -74,7 +74,7 @@ def agrees(figures, values):
     return True
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_step(tmp_path):
     torch_peers = ("for-loop", "foreach", "fused") if importlib.util.find_spec("torch") else ()
     peers = ",".join(("optax", *torch_peers))
@@ -103,7 +103,7 @@ def test_step(tmp_path):
     assert ours["accessed_bytes"] >= ours["bytes"]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_compile(tmp_path):
     rows = result_of("compile", tmp_path, "--leaves", "1", "--rounds", "2")["rows"]
     assert len(rows) == 2 * 2
@@ -131,7 +131,7 @@ def test_equations_are_those_of_inner_programs():
     assert names == ["add", "add", "mul", "mul", "sin", "sin"]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_numerics(tmp_path):
     rows = result_of("numerics", tmp_path)["rows"]
     r = {(row["b2"], row["competitor"]): row for row in rows if row["quantity"] == "r"}
@@ -152,7 +152,7 @@ def test_numerics(tmp_path):
             assert row["worst"] > 3e-3, (name, kind)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_memory(tmp_path):
     rows = result_of("memory", tmp_path, "--optimizers", "radam")["rows"]
     state = {(row["competitor"], row["format"]): row["state_per_parameter"] for row in rows}
@@ -169,7 +169,7 @@ def test_memory(tmp_path):
         assert 0 <= rest < 1000
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_end_to_end(tmp_path):
     rows = result_of("end_to_end", tmp_path, "--models", "mlp", "--optimizers", "sgd")["rows"]
     assert [row["competitor"] for row in rows] == ["radam_optax", "optax"]
@@ -337,7 +337,7 @@ def test_the_benchmarks_are_listed_and_others_refused():
     assert "no 'no_such'; there are: sgd" in err
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_quality(tmp_path):
     rows = result_of(
         "quality",

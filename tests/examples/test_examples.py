@@ -106,7 +106,7 @@ def test_the_fast_convolution_is_the_convolution(kernel_shape, strides, padding)
     np.testing.assert_allclose(convolve(x, kernel, strides, padding), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     from matplotlib.image import imread
 
@@ -133,7 +133,7 @@ def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     assert picture.std() > 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_flax_linen_learns():
     code, out, err = run("-m", "examples", "flax_linen", "--steps", "100")
     assert (code, err) == (0, "")
@@ -142,7 +142,7 @@ def test_flax_linen_learns():
     assert float(last.partition("acc ")[2].partition("%")[0]) > 80
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_resilient_training_survives_its_faults(tmp_path):
     code, out, err = run(
         *["-m", "examples", "resilient_training", "--quick", "--faults", "--float16", "--out"], str(tmp_path)

@@ -18,7 +18,7 @@ from tests.support.forks import forks
 for package in ("cyclopts", "flax", "orbax.checkpoint", "rich", "sklearn"):
     pytest.importorskip(package)
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 STEPS = 150  # More than the killed runs get to.
 PATIENCE = 100  # Seconds for a run to start and save.

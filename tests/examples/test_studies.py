@@ -48,7 +48,7 @@ def refuse(constant: str) -> None:
     raise AssertionError(f"{constant} is not JSON")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_quick_study_writes_what_it_promises(name, tmp_path):
     from matplotlib.image import imread
@@ -86,7 +86,7 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
         assert picture[..., :3].std() > 0.03
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
     options = ("--steps", "80000", "--seeds", "2", "--out")
     with start("counterexample", *options, str(tmp_path / "interrupted")) as process:

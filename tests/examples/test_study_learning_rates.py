@@ -325,7 +325,7 @@ def test_the_held_out_images_may_come_in_batches():
     np.testing.assert_allclose(at_once["test_loss"], in_parts["test_loss"], rtol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @jax.numpy_dtype_promotion("standard")
 def test_the_whole_study_on_files_of_cifar10s_format(folder, tmp_path, capsys):
     out = tmp_path / "out"
@@ -342,7 +342,7 @@ def test_the_whole_study_on_files_of_cifar10s_format(folder, tmp_path, capsys):
     assert "The digits are not CIFAR-10" not in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @jax.numpy_dtype_promotion("standard")
 def test_resnet_20_trains_on_files_of_cifar10s_format(folder, tmp_path):
     options = argparse.Namespace(data_dir=folder, no_checksum=True, quick=False, batch=16, depth=None)

@@ -9,8 +9,10 @@ import functools
 import jax
 import jax.numpy as jnp
 import optax
+import pytest
 
 import radam_optax as rx
+from tests.support.forms import in_forms
 
 
 def variant(factory, **settings):
@@ -145,6 +147,21 @@ PRESETS = {
 }
 CATALOGUE = list(RECIPES)
 RECIPES |= PRESETS
+
+# Between them they go through every function of the package that any recipe goes through but the recipes
+# themselves (tests/library/properties/test_covering.py), so that the quick form does with these.
+COVERING = (
+    *("radam", "adamw", "nadam", "nesterov", "rmsprop_momentum", "adagrad", "adadelta", "adabelief", "yogi"),
+    *("rectified_rmsprop", "rectified_centred_amsgrad", "projected_amsgrad", "torch_nadam", "torch_adamw"),
+)
+every_recipe = pytest.mark.parametrize("name", in_forms(RECIPES, COVERING))
+every_listed_recipe = pytest.mark.parametrize("name", in_forms(CATALOGUE, COVERING))
+
+# Zero gradients do not stop them: weight decay, a projection, a momentum that does not start at zero.
+MOVES_BY_ITSELF = (
+    *("adamw", "radamw", "adadelta", "projected_amsgrad", "yogi"),
+    *("torch_adamw", "official_radam"),
+)
 
 # Where a recipe has no default for it.
 LEARNING_RATE = 0.1

@@ -17,8 +17,9 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import radam_optax as rx
-from tests.library.properties.test_properties import apply, gradients, tree
 from tests.support.recipes import RECIPES, build
+from tests.support.runs import apply
+from tests.support.trees import gradients, tree
 
 pytest.importorskip("orbax.checkpoint")
 from radam_optax.checkpoint import Checkpoints, Restored

@@ -402,8 +402,8 @@ def test_a_disk_that_is_full_for_one_process(tmp_path):
     ("victim", "moment"),
     [
         (0, "save"),
-        pytest.param(1, "save", marks=pytest.mark.slow),
-        pytest.param(1, "run", marks=pytest.mark.slow),
+        pytest.param(1, "save", marks=pytest.mark.full),
+        pytest.param(1, "run", marks=pytest.mark.full),
     ],
 )
 def test_a_killed_process_tears_nothing(victim, moment, tmp_path):

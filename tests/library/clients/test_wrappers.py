@@ -6,10 +6,9 @@ import numpy as np
 import optax
 import pytest
 
-from tests.library.properties.test_properties import apply, assert_close
-from tests.support.recipes import RECIPES, build
-
-every_recipe = pytest.mark.parametrize("name", RECIPES)
+from tests.support.recipes import build, every_recipe
+from tests.support.runs import apply
+from tests.support.trees import assert_close
 
 PARAMS = {"a": jnp.asarray([[1.0, -2.0]]), "b": jnp.asarray([0.5, 3.0, -1.0])}
 GRADS = [

@@ -13,9 +13,10 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import radam_optax as rx
 from radam_optax import codecs
 from radam_optax.codecs._compress import CompressedState, Encoded
-from tests.library.properties.test_properties import MOVES_BY_ITSELF, apply, counted, gradients, run, tree
-from tests.library.sharding.test_sharding import COLLECTIVES
-from tests.support.recipes import build
+from tests.support.meshes import COLLECTIVES
+from tests.support.recipes import MOVES_BY_ITSELF, build
+from tests.support.runs import apply, counted, run
+from tests.support.trees import gradients, tree
 
 CODECS = {
     "stochastic": codecs.bfloat16_stochastic(),

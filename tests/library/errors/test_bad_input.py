@@ -18,17 +18,8 @@ from jax.sharding import PartitionSpec as P
 
 import radam_optax as rx
 from radam_optax._core.calls import validated
-from tests.support.recipes import RECIPES, build
-
-PRESETS, CODECS, SHARDING = (
-    {name: getattr(module, name) for name in module.__all__}
-    for module in (rx.presets, rx.codecs, rx.sharding)
-)
-PUBLIC = {
-    name: f
-    for name, f in (vars(rx) | PRESETS | CODECS | SHARDING).items()
-    if inspect.isfunction(f) and not name.startswith("_")
-}
+from tests.support.public import MESH, PRESETS, PUBLIC, REQUIRED
+from tests.support.recipes import RECIPES, build, every_recipe
 
 INTERVALS = {
     "learning_rate": "[0, inf)",
@@ -114,26 +105,6 @@ FLAGS = [
     for name, argument in ARGUMENTS
     if isinstance(inspect.signature(PUBLIC[name]).parameters[argument].default, bool)
 ]
-
-MESH = Mesh(np.reshape(jax.devices()[:4], (2, 2)), ("x", "y"))
-REQUIRED = {
-    "learning_rate": 0.1,
-    "peak_value": 0.1,
-    "init_value": 0.1,
-    "b1": 0.9,
-    "b2": 0.999,
-    "decay": 0.9,
-    "momentum": 0.9,
-    "count": 3,
-    "rho": 5.0,
-    "steps": 2,
-    "inner": rx.first_moment(0.9),
-    "codec": rx.codecs.bfloat16_nearest(),
-    "mesh": MESH,
-    "axis": "x",
-    "params": np.ones(3, "float32"),
-    "state": optax.TraceState(np.ones(3, "float32")),
-}
 
 
 def call(name, **arguments):
@@ -599,7 +570,6 @@ def test_numbers_of_every_kind_give_the_same_updates(name, kind):
 # Trees.
 
 PARAMS = {"a": jnp.ones(3), "b": {"c": jnp.ones((2, 2))}}
-every_recipe = pytest.mark.parametrize("name", RECIPES)
 every_recipe_with_state = pytest.mark.parametrize("name", [n for n in RECIPES if n != "sgd"])
 
 

@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 import radam_optax as rx
 from radam_optax import migrate, presets
-from tests.library.errors.test_bad_input import CODECS, PRESETS, PUBLIC, REQUIRED
+from tests.support.public import CODECS, PRESETS, PUBLIC, REQUIRED
 from tests.support.recipes import RECIPES
 
 pytestmark = [
@@ -74,7 +74,7 @@ def fuzz(quick, slow):
         test.__signature__ = inspect.Signature(
             [inspect.Parameter("cases", inspect.Parameter.POSITIONAL_OR_KEYWORD), *parameters]
         )
-        return pytest.mark.parametrize("cases", [quick, pytest.param(slow, marks=pytest.mark.slow)])(test)
+        return pytest.mark.parametrize("cases", [quick, pytest.param(slow, marks=pytest.mark.full)])(test)
 
     return decorate
 

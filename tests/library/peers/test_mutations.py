@@ -15,7 +15,7 @@ import pytest
 
 from radam_optax import presets
 from radam_optax.presets import _presets
-from tests.library.peers.test_parity import NOISE, build, distance, follow
+from tests.support.parity import NOISE, build, distance, follow
 
 SOURCE = pathlib.Path(_presets.__file__).read_text("utf-8")
 STEPS = 320  # To just behind the first spike.
@@ -156,7 +156,7 @@ def test_the_original_is_not_noticed():
 SAME = {("_is_zero", "1 for 0")}
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "i", "j", "description"), [site for site in sites() if (site[0], site[3]) not in SAME], ids=str
 )

@@ -10,12 +10,10 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from tests.support.recipes import CATALOGUE, RECIPES, build
+from tests.support.recipes import RECIPES, build, every_listed_recipe
 
 STEPS, SIZE = 12, 3
 HYPERPARAMETERS = {"learning_rate": 0.1, "b1": 0.9, "b2": 0.99, "decay": 0.99}
-
-every_recipe = pytest.mark.parametrize("name", CATALOGUE)
 
 
 def inputs(name, scale=1.0, *, steps=STEPS, **changes):
@@ -53,7 +51,7 @@ def both_modes(name):
     return jax.jit(lambda x, count: (of_loss(x, count), of_params(x, count)))
 
 
-@every_recipe
+@every_listed_recipe
 def test_derivatives_are_finite(name):
     """Random gradients and zeros, with momentum and b1 = 0, from the first step and late in a run."""
     derivatives = both_modes(name)

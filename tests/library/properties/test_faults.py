@@ -11,9 +11,7 @@ import optax
 import pytest
 
 import radam_optax as rx
-from tests.support.recipes import RECIPES, build
-
-every_recipe = pytest.mark.parametrize("name", RECIPES)
+from tests.support.recipes import build, every_recipe
 
 STEPS = 8  # RAdam rectifies from the 6th on.
 PARAMS = {"a": jnp.asarray([[1.0, -2.0]]), "b": jnp.asarray([0.5, 3.0, -1.0])}
@@ -269,7 +267,7 @@ def test_the_example_stops_where_no_gradient_is_finite(tmp_path, monkeypatch):
         assert [row["skipped"] for row in csv.DictReader(file)] == ["0", "0", "10"]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_spike_example_shows_what_is_claimed(tmp_path):
     """AMSGrad is the slowest to the end; clipped it does not notice; forgetting, it is where Adam is."""
     for package in ("flax", "matplotlib", "rich", "sklearn"):

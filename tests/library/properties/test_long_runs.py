@@ -13,15 +13,15 @@ import optax
 import pytest
 
 import radam_optax as rx
-from tests.library.properties.test_properties import assert_close, run
-from tests.support.recipes import CATALOGUE, build
+from tests.support.recipes import CATALOGUE, build, every_listed_recipe
+from tests.support.runs import run
+from tests.support.trees import assert_close
 
 LAST = 2**31 - 1
 HUGE = float(np.finfo("float32").max)
 TINY = float(np.finfo("float32").tiny)  # The smallest normal number.
 ROUNDING = 2.0**-24  # What a rounding in float32 changes at most, relative to its result.
 
-every_recipe = pytest.mark.parametrize("name", CATALOGUE)
 both_precisions = pytest.mark.parametrize("mode", ["float32", "x64"])
 
 
@@ -219,7 +219,7 @@ def test_past_the_last_count_schedules_hold_their_last_value(recipe, unit, weigh
     np.testing.assert_allclose(updates, expected, rtol=1e-6 if mode == "float32" else 1e-13)
 
 
-@every_recipe
+@every_listed_recipe
 def test_learning_rate_0_moves_the_state_and_no_parameter(name):
     """To the last bit over 50 steps, weight decay and projection (of points inside) included."""
     tx = build(name, learning_rate=0.0)
@@ -242,7 +242,7 @@ def in_three_dtypes(x):
     return {dtype: jnp.asarray(x, dtype) for dtype in ("float32", "bfloat16", "float16")}
 
 
-@every_recipe
+@every_listed_recipe
 def test_gradients_that_are_zero_from_some_step_on(name):
     """Momentum runs out, decay goes on, and no 0/0 turns up in thousands of steps."""
     tx, params = build(name), in_three_dtypes(noise(4))
@@ -325,7 +325,7 @@ def assert_right(name, narrow, wide, atol=0.0):
     np.testing.assert_allclose(narrow, wide, rtol=rtol, atol=atol + 1e-6 * np.abs(wide).max(initial=0))
 
 
-@every_recipe
+@every_listed_recipe
 def test_updates_are_right_for_gradients_from_1e_minus_30_to_1e18(name):
     narrow, wide = magnitudes(name)
     for scale in ORDINARY:
@@ -333,7 +333,7 @@ def test_updates_are_right_for_gradients_from_1e_minus_30_to_1e18(name):
         assert_right(name, narrow[scale], wide[scale])
 
 
-@every_recipe
+@every_listed_recipe
 def test_updates_for_subnormal_gradients_are_off_by_what_is_flushed(name):
     """At most the smallest normal number, twice in a step, over 1/(1 - b1) steps, at a rate of 1e8."""
     narrow, wide = magnitudes(name)
@@ -341,7 +341,7 @@ def test_updates_for_subnormal_gradients_are_off_by_what_is_flushed(name):
         assert_right(name, narrow[scale], wide[scale], atol=20 * TINY * 1e8 * 0.1)
 
 
-@every_recipe
+@every_listed_recipe
 def test_where_squares_overflow_the_adaptive_rate_is_0(name):
     """And the update with it, not NaN; a plain momentum is as right as ever."""
     narrow, wide = magnitudes(name)
@@ -357,7 +357,7 @@ def test_where_squares_overflow_the_adaptive_rate_is_0(name):
     assert (updates == 0).all() != (plain == STEPS)
 
 
-@every_recipe
+@every_listed_recipe
 def test_a_gradient_whose_square_overflows_stops_its_parameter_for_good(name):
     narrow, wide = magnitudes(name)
     before, after = narrow["spike"][:8], narrow["spike"][8:]
@@ -370,7 +370,7 @@ def test_a_gradient_whose_square_overflows_stops_its_parameter_for_good(name):
         np.testing.assert_array_equal(after, 0)
 
 
-@every_recipe
+@every_listed_recipe
 def test_gradients_up_to_half_of_the_largest_number_give_no_nan(name):
     """Beyond it a bias-corrected momentum overflows, Nesterov's first. Plain momentum may: it is a sum."""
     steps = np.arange(STEPS)
@@ -460,7 +460,7 @@ SMALL_AND_LARGE = {
 }
 
 
-@every_recipe
+@every_listed_recipe
 def test_parameters_of_any_size_are_stepped_alike(name):
     """The step does not know them, but for weight decay, which is right, and for a projection."""
     tx = build(name)

@@ -13,84 +13,9 @@ import numpy as np
 import optax
 import pytest
 
-from tests.support.recipes import RECIPES, build
-
-every_recipe = pytest.mark.parametrize("name", RECIPES)
-
-# Weight decay, a projection, a momentum that does not start at zero.
-MOVES_BY_ITSELF = (
-    *("adamw", "radamw", "adadelta", "projected_amsgrad", "yogi"),
-    *("torch_adamw", "official_radam"),
-)
-
-STEPS = 8  # RAdam rectifies from the 6th on.
-
-
-def tree(seed, scale=1.0, *, wide=False):
-    """A leaf of every dtype and of every odd kind: None, empty, scalar."""
-    rng = np.random.default_rng(seed)
-
-    def leaf(shape, dtype):
-        x = rng.normal(size=shape) + (1j * rng.normal(size=shape) if dtype == "complex64" else 0)
-        return jnp.asarray(scale * x, dtype)
-
-    return {
-        "float32": [leaf((3, 2), "float32"), None],
-        "bfloat16": leaf((4,), "bfloat16"),
-        "float16": (leaf((), "float16"),),
-        "complex64": leaf((2,), "complex64"),
-        "nothing": {"at all": jnp.zeros((0, 3), "float32"), "here": {}},
-        **({"float64": leaf((2,), "float64")} if wide else {}),
-    }
-
-
-def gradients(steps=STEPS, **kwargs):
-    trees = [tree(seed + 1, 10.0 if seed == 3 else 1.0, **kwargs) for seed in range(steps)]
-    return jax.tree.map(lambda *x: jnp.stack(x), *trees)
-
-
-def apply(params, updates):
-    return jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
-
-
-def run(tx, params, grads):
-    """All steps in one scan: the parameters, the updates of every step, the last state."""
-
-    def step(carry, g):
-        p, s = carry
-        u, s = tx.update(g, s, p)
-        return (apply(p, u), s), u
-
-    (params, state), updates = jax.lax.scan(step, (params, tx.init(params)), grads)
-    return params, updates, state
-
-
-def assert_close(actual, desired, ulps=16):
-    """Equal up to ``ulps`` units in the last place of the largest element of each leaf."""
-    jax.tree.map(functools.partial(_assert_leaf_close, ulps=ulps), actual, desired)
-
-
-def _assert_leaf_close(a, b, *, ulps):
-    assert (a.dtype, a.shape) == (b.dtype, b.shape)
-    if not jnp.issubdtype(a.dtype, jnp.inexact):
-        np.testing.assert_array_equal(a, b)
-        return
-    eps = float(jnp.finfo(a.dtype).eps)
-    wide = np.complex128 if jnp.iscomplexobj(a) else np.float64
-    a, b = np.asarray(a).astype(wide), np.asarray(b).astype(wide)
-    assert np.isfinite(a).all()
-    np.testing.assert_allclose(a, b, rtol=ulps * eps, atol=ulps * eps * np.abs(b).max(initial=0))
-
-
-def counted(function):
-    """The function jitted, and a list that grows by one with every trace of it."""
-    traces = []
-
-    def traced(*args):
-        traces.append(None)
-        return function(*args)
-
-    return jax.jit(traced), traces
+from tests.support.recipes import MOVES_BY_ITSELF, RECIPES, build, every_recipe
+from tests.support.runs import apply, counted, run
+from tests.support.trees import STEPS, assert_close, gradients, tree
 
 
 def numeric_arguments(name):

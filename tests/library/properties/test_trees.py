@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radam_optax._core.leaves import map_leaves
-from tests.library.properties.test_properties import assert_close
-from tests.support.recipes import RECIPES, build
+from tests.support.recipes import build, every_recipe
+from tests.support.trees import assert_close
 
 leaves = st.builds(
     lambda shape, dtype, seed: jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype),
@@ -46,7 +46,7 @@ def test_a_tree_is_stepped_leaf_by_leaf(name, params):
 
 
 @pytest.mark.parametrize("params", [{}, [], (), {"a": None}, {"a": optax.MaskedNode()}])
-@pytest.mark.parametrize("name", RECIPES)
+@every_recipe
 def test_trees_without_leaves(name, params):
     tx = build(name)
     updates, state = tx.update(params, tx.init(params), params)
@@ -54,7 +54,7 @@ def test_trees_without_leaves(name, params):
     assert jax.tree.structure(state) == jax.tree.structure(tx.init(params))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@every_recipe
 def test_a_missing_gradient_leaves_parameter_and_state_as_they_are(name):
     params = {"a": jnp.ones(2), "b": jnp.ones(3)}
     tx = build(name)

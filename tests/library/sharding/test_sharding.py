@@ -5,21 +5,19 @@ around one of them; ZeRO-1.
 """
 
 import functools
-import math
-import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import radam_optax as rx
+from tests.support.meshes import collectives, mesh_of, put
 from tests.support.recipes import RECIPES, build
 
-COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
 every_axis_type = pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
 
 # Data parallel, FSDP, tensor parallel, both, all three; two layouts of one shape. What an axis does not
@@ -33,15 +31,6 @@ LAYOUTS = {
     "all": ((8, 3), "complex64", P(("data", "fsdp", "tensor"))),
     "eighths": ((8, 19), "float32", P(("data", "fsdp", "tensor"))),
 }
-
-
-def mesh_of(axis_type, **axes):
-    devices = np.reshape(jax.devices()[: math.prod(axes.values())], tuple(axes.values()))
-    return Mesh(devices, tuple(axes), axis_types=(axis_type,) * len(axes))
-
-
-def put(mesh, x, spec):
-    return jax.device_put(x, NamedSharding(mesh, spec))
 
 
 def draws(number, mesh):
@@ -59,13 +48,6 @@ def draws(number, mesh):
 
 def sharded_params(axis_type):
     return draws(1, mesh_of(axis_type, data=2, fsdp=2, tensor=2))[0]
-
-
-def collectives(compiled):
-    """What each collective of a program makes: its name and the numbers in it."""
-    found = re.findall(rf"= (.*?) ({'|'.join(COLLECTIVES)})(?:-start)?\(", compiled.as_text())
-    shapes = ((name, re.findall(r"\w+\[([\d,]*)\]", made)) for made, name in found)
-    return [(n, sum(math.prod(map(int, s.split(","))) if s else 1 for s in made)) for n, made in shapes]
 
 
 def strays(tree, params):
