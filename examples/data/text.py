@@ -1,22 +1,24 @@
 """Words of a text as numbers: the standard library's own sources, or the One Billion Word benchmark."""
 
-import re
 import sysconfig
 import tokenize
 import zlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from examples.data.split import DataError
 
 UNKNOWN, END = "<unk>", "</s>"  # A rare word; the end of a line.
+BLANK = r"\s\x1c-\x1f"  # As Python's str.isspace; of a regular expression's set.
+BETWEEN_BLANKS = f"[^{BLANK}]+"
 # A run of letters, digits and underscores, or one other sign: identifiers and keywords stay whole.
-WORD = re.compile(r"\w+|[^\w\s]")
+IN_SOURCES = rf"[\p{{L}}\p{{N}}_]+|[^\p{{L}}\p{{N}}_{BLANK}]"
+LINES = 10_000  # That are encoded at a time, because encodings take ten times the room of their numbers.
 # Tests repeat each other; the tables of character sets are no text.
 LEFT_OUT = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings"})
 HELD_OUT_EVERY = 10  # One file in so many of the standard library is held out.
@@ -47,7 +49,7 @@ class Corpus(NamedTuple):
 
 
 def standard_library(megabytes: int, rare: int, vocabulary: int, folder: Path | None = None) -> Corpus:
-    """The sources of Python's standard library, without tests: words of :data:`WORD`, lines that end.
+    """The sources of Python's standard library, without tests: words of :data:`IN_SOURCES`, lines that end.
 
     Args:
       megabytes: how much of it to read, in 10^6 bytes; files come in the order of a hash of their names, so
@@ -69,14 +71,15 @@ def standard_library(megabytes: int, rare: int, vocabulary: int, folder: Path | 
             f"{root}: has only {len(files)} sources to read, and at least {HELD_OUT_EVERY} are wanted"
         )
 
-    def lines(index: int) -> Iterator[list[str]]:
+    def lines(index: int) -> list[str]:
         with tokenize.open(files[index]) as file:  # In the encoding that the source declares.
-            yield from (WORD.findall(line) for line in file)
+            return file.readlines()
 
     held_out = range(HELD_OUT_EVERY - 1, len(files), HELD_OUT_EVERY)
     train = (i for i in range(len(files)) if i not in held_out)
     source = f"the sources of Python's standard library ({len(files)} files)"
-    return _corpus(chain(*map(lines, train)), chain(*map(lines, held_out)), rare, vocabulary, source)
+    texts = (chain.from_iterable(map(lines, part)) for part in (train, held_out))
+    return _corpus(*texts, IN_SOURCES, rare, vocabulary, source)
 
 
 def one_billion_word(folder: Path, megabytes: int, rare: int, vocabulary: int) -> Corpus:
@@ -93,10 +96,10 @@ def one_billion_word(folder: Path, megabytes: int, rare: int, vocabulary: int) -
     train, held_out = (
         _sentences(folder / name, pattern, megabytes) for name, pattern in (TRAINING, HELD_OUT)
     )
-    return _corpus(train, held_out, rare, vocabulary, "the One Billion Word benchmark")
+    return _corpus(train, held_out, BETWEEN_BLANKS, rare, vocabulary, "the One Billion Word benchmark")
 
 
-def _sentences(folder: Path, pattern: str, megabytes: int) -> Iterator[list[str]]:
+def _sentences(folder: Path, pattern: str, megabytes: int) -> Iterator[str]:
     if not folder.is_dir():
         raise DataError(
             f"{folder}: is no folder; wanted is the One Billion Word benchmark's, with files {pattern}"
@@ -111,36 +114,43 @@ def _sentences(folder: Path, pattern: str, megabytes: int) -> Iterator[list[str]
                 if (left := left - len(line)) < 0:
                     return
                 try:
-                    yield line.decode("utf-8").split()
+                    yield line.decode("utf-8")
                 except UnicodeDecodeError:
                     raise DataError(f"{file}: line {number} is not UTF-8, as the text must be") from None
 
 
 def _corpus(
-    train_lines: Iterable[list[str]],
-    held_out_lines: Iterable[list[str]],
+    train_lines: Iterable[str],
+    held_out_lines: Iterable[str],
+    word: str,
     rare: int,
     vocabulary: int,
     source: str,
 ) -> Corpus:
-    found: defaultdict[str, int] = defaultdict()
-    found.default_factory = found.__len__  # A new word gets the next number.
-    found[UNKNOWN], found[END] = 0, 1
-
-    def encode(lines: Iterable[list[str]]) -> np.ndarray:
-        words = chain.from_iterable((*line, END) for line in lines if line)
-        return np.fromiter(map(found.__getitem__, words), np.int32)
-
-    texts = encode(train_lines), encode(held_out_lines)
+    """Learns the words, which match a regular expression, from the training text."""
+    # A line that is not blank ends with END, after the only line feed that it has.
+    texts = [
+        [f"{line.strip()}\n{END}" for line in lines if line.strip()]
+        for lines in (train_lines, held_out_lines)
+    ]
     for text, name in zip(texts, ("training", "held-out"), strict=True):
-        if not text.size:
+        if not text:
             raise DataError(f"{source}: the {name} text is empty, and words are wanted")
-    counts = np.bincount(texts[0], minlength=len(found))
-    names = list(found)
-    frequent = (i for i in np.flatnonzero(counts > rare) if i > 0)
-    kept = sorted(frequent, key=lambda i: (-counts[i], names[i]))[: vocabulary - 1]
-    number = np.zeros(len(found), np.int32)  # That of UNKNOWN, unless the word is kept.
-    number[kept] = np.arange(1, len(kept) + 1)
-    train, held_out = (number[text] for text in texts)
-    words = (UNKNOWN, *(names[i] for i in kept))
+    learned = Tokenizer(models.WordLevel())
+    pattern = Regex(rf"(?<=\n){END}|{word}")
+    learned.pre_tokenizer = pre_tokenizers.Split(pattern, "removed", invert=True)
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=vocabulary - 1, min_frequency=rare + 1, show_progress=False, special_tokens=[]
+    )
+    learned.train_from_iterator(texts[0], trainer)
+    numbers = learned.get_vocab()
+    words = (UNKNOWN, *sorted(numbers, key=numbers.__getitem__))
+    numbers = {name: index for index, name in enumerate(words)} | {UNKNOWN: 0}
+    learned.model = models.WordLevel(numbers, unk_token=UNKNOWN)
+
+    def encode(lines: list[str]) -> np.ndarray:
+        parts = (learned.encode_batch_fast(lines[i : i + LINES]) for i in range(0, len(lines), LINES))
+        return np.concatenate([np.array(line.ids, np.int32) for part in parts for line in part])
+
+    train, held_out = map(encode, texts)
     return Corpus(train, held_out, words, np.bincount(train, minlength=len(words)), source)

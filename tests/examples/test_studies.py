@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,6 +177,30 @@ def test_progress_of_other_code_is_not_used(make_study, capsys, monkeypatch):
     capsys.readouterr()
     scan(make_study())
     assert "Starts anew" in capsys.readouterr().out
+
+
+def test_the_digest_of_the_code_sees_every_module(tmp_path, monkeypatch):
+    from examples.lab import study as _study
+
+    # A copy, of which a module of any sub-package may be changed.
+    for package in ("radam_optax", "examples"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+        monkeypatch.setattr(sys.modules[package], "__file__", str(tmp_path / package / "__init__.py"))
+    digests = {_study.code_digest()}
+    modules = [path for package in ("radam_optax", "examples") for path in (tmp_path / package).rglob("*.py")]
+    folders = {path.parent: path for path in modules}
+    assert len(folders) > 20
+    for module in folders.values():
+        module.write_text(module.read_text("utf-8") + "# Changed.\n", "utf-8")
+        digests.add(_study.code_digest())
+    assert len(digests) == len(folders) + 1
+
+
+def test_studies_without_digits_need_no_scikit_learn():
+    names = "counterexample", "moving_average", "trajectories", "variance"
+    imports = "; ".join(f"import examples.studies.{name}.study" for name in names)
+    hidden = f"import sys; sys.modules['sklearn'] = None; {imports}"
+    assert subprocess.run([sys.executable, "-c", hidden], cwd=ROOT, check=False).returncode == 0
 
 
 def test_each_loop_of_a_study_has_its_own_name(make_study):
