@@ -6,18 +6,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.forks import forks
+
 for package in ("cyclopts", "flax", "matplotlib", "orbax.checkpoint", "rich"):
     pytest.importorskip(package)
 
-ROOT = Path(__file__).parents[2]
 STEPS = 200
 EVERY = 20  # Steps between checkpoints.
 SMALL = {
@@ -36,15 +34,11 @@ def arguments(out, **options):
 
 
 def start(out, environment=(), **options):
-    """The trainer in a process of its own, on one device unless ``options`` say otherwise."""
+    """The trainer, forked from a process that has imported it; on one device, unless it is told otherwise."""
     quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # Most of the time is compilation.
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "examples", "train_sharded", *arguments(out, **options)],
-        cwd=ROOT,
-        env=os.environ | quick | dict(environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
+    server = forks("examples.sharded.train_sharded")
+    return server.start(
+        "examples", "train_sharded", *arguments(out, **options), environment=quick | dict(environment)
     )
 
 
