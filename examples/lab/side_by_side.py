@@ -71,7 +71,7 @@ def side_by_side(
     def step(runs, inputs):
         batch, watch = inputs
         losses, variables, slopes, bins = jax.lax.map(
-            lambda run: gradient(*run, batch, watch), (runs.params, runs.variables)
+            lambda run: gradient(*run, batch=batch, watch=watch), (runs.params, runs.variables)
         )
         after = [
             update(optimizer, Run(runs.params[case], runs.opt_state[case]), slopes[case])[0]

@@ -53,7 +53,7 @@ def train(
     name: str,
     task: Task,
     recipe: Recipe,
-    rates: Sequence[float],
+    rates: Sequence[Any],
     *,
     seeds: int,
     steps: int,
@@ -71,7 +71,7 @@ def train(
       name: of the optimizer, unique in the study.
       task: what to learn.
       recipe: makes the optimizer for a learning rate.
-      rates: learning rates.
+      rates: learning rates, or whatever else the recipe takes.
       seeds: how many, from 0.
       steps: of the optimizer.
       chunk: steps between two points of the curves.

@@ -21,10 +21,9 @@ def convolve(
     Under ``vmap`` over networks the weights differ from run to run, which XLA makes a grouped
     convolution; on two CPU cores that took five times as long as this.
     """
-    pads = padding
     if isinstance(padding, str):
-        pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
-    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+        padding = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     for axis, size, stride in zip((1, 2), kernel.shape[:2], strides, strict=True):
         stops = range(x.shape[axis] - size + 1, x.shape[axis] + 1)
         shifted = [jax.lax.slice_in_dim(x, i, stop, stride, axis) for i, stop in enumerate(stops)]

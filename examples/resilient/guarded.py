@@ -47,7 +47,7 @@ def make_program(optimizer: optax.GradientTransformation, graph: Any, float16: b
 
     def cross_entropy(params: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
         if float16:
-            params, images = optax.tree.cast((params, images), jnp.float16)
+            params, images = optax.tree.cast(params, jnp.float16), images.astype(jnp.float16)
         logits = nnx.merge(graph, params)(images).astype(jnp.float32)
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
@@ -62,6 +62,7 @@ def make_program(optimizer: optax.GradientTransformation, graph: Any, float16: b
             loss, gradients = jax.value_and_grad(cross_entropy)(params, images, labels)
         gradients = spoil_gradients(fault, gradients)
         updates, opt_state = optimizer.update(gradients, opt_state, params)
+        assert isinstance(opt_state, optax.ApplyIfFiniteState)
         return Run(optax.apply_updates(params, updates), opt_state, loss_scale), (loss, opt_state.last_finite)
 
     return jax.jit(lambda run, *batches: jax.lax.scan(step, run, batches), donate_argnums=0)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 from flax import nnx
 
@@ -17,7 +18,7 @@ def cross_entropy(model: Any, images: jax.Array, labels: jax.Array) -> jax.Array
     return optax.softmax_cross_entropy_with_integer_labels(model(images), labels).mean()
 
 
-def accuracy(model: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
+def accuracy(model: Any, images: jax.Array | np.ndarray, labels: jax.Array | np.ndarray) -> jax.Array:
     """The fraction of the images whose largest logit is at their label."""
     return (model(images).argmax(axis=-1) == labels).mean()
 

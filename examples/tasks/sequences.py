@@ -68,7 +68,7 @@ def translation(
     """Cross-entropy on batches of ``data``; loss (without smoothing) and exact matches on ``held_out``."""
     return Task(
         make=make,
-        loss=lambda model, batch: cross_entropy(model, *batch, smoothing),
+        loss=lambda model, batch: cross_entropy(model, *batch, smoothing=smoothing),
         choose=lambda seed, steps: batch_indices(seed, steps, len(data.source), batch),
         take=lambda indices: Pairs(data.source[indices], data.target[indices]),
         evaluate=lambda model, held_out: {

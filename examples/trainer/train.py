@@ -50,7 +50,7 @@ def make_program(
     full = loss_of(task, graph)
 
     def loss_in_precision(params, variables, batch):
-        (params,) = optax.tree.cast((params,), precision)
+        params = optax.tree.cast(params, precision)
         batch = jax.tree.map(
             lambda x: x.astype(precision) if jnp.issubdtype(x.dtype, jnp.floating) else x, batch
         )
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str]) -> None:
                 for index, at in enumerate(range(step + 1, until + 1)):
                     for name, values in records.items():
                         writer.add_scalar(f"train/{name}", float(values[index]), at)
-                    writer.add_scalar("train/learning_rate", float(schedule(at - 1)), at)
+                    writer.add_scalar("train/learning_rate", float(np.asarray(schedule(at - 1))), at)
                 measures = {name: float(x) for name, x in measure(run, workload.held_out).items()}
                 for name, value in measures.items():
                     writer.add_scalar(f"held_out/{name}", value, until)

@@ -1,6 +1,7 @@
 """The pictures of the convex study: curves at the best settings, and the grid they are the best of."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,9 @@ from examples.lab.style import DASHED, OPTIMIZERS, band, over_seeds
 from examples.studies.convex.grid import ALPHAS, B2S, CHANCE, SPLITS, Best, Results, at_end
 
 # The lower line is the wider one, to be seen where the two are one.
-STYLES = {name: OPTIMIZERS[name] | {"linewidth": width} for name, width in (("Adam", 3.0), ("AMSGrad", 1.2))}
+STYLES: dict[str, dict[str, Any]] = {
+    name: OPTIMIZERS[name] | {"linewidth": width} for name, width in (("Adam", 3.0), ("AMSGrad", 1.2))
+}
 DASHES = (DASHED, "-")  # Of the values of b2.
 
 
@@ -34,20 +37,22 @@ def draw_curves(results: Results, titles: Mapping[str, str], data: str, chunk: i
 def draw_grid(results: Results, titles: Mapping[str, str], data: str) -> Figure:
     """Loss at the end over alpha for each b2, the best of each optimizer marked: mean and range."""
     figure = Figure(figsize=(11, 7.5), layout="constrained")
+    handles = []
     for panel, problem, split in _panels(figure, results, titles):
         for name, measures in results[problem].items():
             for b2, dash, losses in zip(B2S, DASHES, measures[split], strict=True):
                 label = rf"{name}, $\beta_2$ = {b2:g}"
-                band(panel, ALPHAS, at_end(losses).T, label=label, **STYLES[name] | {"linestyle": dash})
+                dashed: dict[str, Any] = STYLES[name] | {"linestyle": dash}
+                band(panel, ALPHAS, at_end(losses).T, label=label, **dashed)
             best = Best.of(measures[split])
             style = {"color": STYLES[name]["color"], "markersize": 13 - 3 * (name == "AMSGrad")}
             panel.plot(best.alpha, best.final.mean(), "*", label=f"{name}, best", zorder=3, **style)
         chance = panel.axhline(CHANCE, color="grey", linestyle=":", label="chance (ln 10)")
+        handles = [*(line for line in panel.get_lines() if line is not chance), chance]
         panel.set(xlabel=r"$\alpha$", xscale="log", yscale="log")
         # Runs that diverge leave the picture instead of flattening the others.
         panel.set_ylim(top=min(panel.get_ylim()[1], 10 * CHANCE))
-    handles = [line for line in panel.get_lines() if line is not chance]
-    figure.legend(handles=[*handles, chance], loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     figure.suptitle(f"Loss over the last tenth of the steps, on {data}: {_spread(results)}")
     return figure
 

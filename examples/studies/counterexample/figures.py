@@ -1,6 +1,7 @@
 """The pictures of the counterexample: regret and position over steps, and which way x goes over b2."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -31,7 +32,8 @@ def draw(results: Results, chunk: int) -> Figure:
     online = len(problem.STARTS)
     steps = chunk * np.arange(1, POINTS + 1)
     for name, width in WIDTHS.items():
-        style, records = OPTIMIZERS[name] | {"linewidth": width}, results[name][1]
+        style: dict[str, Any] = OPTIMIZERS[name] | {"linewidth": width}
+        records = results[name][1]
         index = problem.ALPHAS.index(SGD_SHOWN if name == "SGD" else SHOWN)
         label = f"{name}, alpha = {SGD_SHOWN:g}" if name == "SGD" else name
         panels[0, 0].plot(steps, records["regret"][:, index, 0], label=label, **style)

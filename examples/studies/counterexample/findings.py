@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from examples.lab.study import Finding
 from examples.studies.counterexample import problem
@@ -145,7 +145,10 @@ def explain() -> tuple[list[Finding], dict[float, float]]:
         )
         for name, value in measured.items()
     ]  # fmt: skip
-    roots = {b1: brentq(lambda b2, b1=b1: problem.drift(b1, b2), 0.999, 0.9999) for b1 in SIGN_CHANGES}
+    roots = {
+        b1: root_scalar(lambda b2, b1=b1: problem.drift(b1, b2), bracket=(0.999, 0.9999)).root
+        for b1 in SIGN_CHANGES
+    }
     for b1, published in SIGN_CHANGES.items():
         findings.append(
             Finding(

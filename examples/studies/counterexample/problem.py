@@ -135,7 +135,7 @@ def measured_drift(b1: float, b2: jax.Array, periods: int) -> jax.Array:
     def one(b2):
         optimizer = rx.adam(1.0, b1, b2, eps=0.0, bias_correction=False)
 
-        def step(carry, g):
+        def step(carry: Any, g: jax.Array) -> tuple[Any, Any]:
             updates, state = optimizer.update(g, carry)
             return state, updates
 

@@ -61,12 +61,12 @@ def animated(
     above.set(title="Its bias", ylabel="share of the mean", ylim=(-0.03, 1.08))
     below.set(title="Adam's steps, constant gradient", xlabel="step $t$")
     below.set(ylabel="step / learning rate", ylim=(0, 1.4 * adam.max()))
-    for panel, place in ((left, "upper right"), (above, "lower right"), (below, "upper right")):
+    for panel in (left, above, below):
         panel.set_xlim(0, len(signal) + 1)
         panel.grid(alpha=0.3)
-        panel.legend(
-            fontsize="small" if panel is left else "x-small", ncols=2 if panel is left else 1, loc=place
-        )
+    left.legend(fontsize="small", ncols=2, loc="upper right")
+    above.legend(fontsize="x-small", loc="lower right")
+    below.legend(fontsize="x-small", loc="upper right")
     clock = left.text(0.98, 0.03, "", transform=left.transAxes, ha="right", fontsize="large")
 
     def draw(frame: int) -> None:

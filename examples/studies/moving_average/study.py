@@ -1,7 +1,7 @@
 """A moving average started at zero has the bias 1 - b^t; its correction in an animated picture."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
 def run(tx: optax.GradientTransformation, signal: jax.Array) -> jax.Array:
     """What the transformation makes of a signal, the first axis of which is time."""
 
-    def step(state, value):
+    def step(state: Any, value: jax.Array) -> tuple[Any, Any]:
         out, state = tx.update(value, state)
         return state, out
 

@@ -99,15 +99,15 @@ def measured_progress(method: Method, periods: Sequence[int]) -> np.ndarray:
     optimizer = method.make(1.0, B1)
 
     def one(period):
-        def step(state, g):
+        def step(state: Any, g: jax.Array) -> tuple[Any, Any]:
             updates, state = optimizer.update(g, state)
-            return state, -updates
+            return state, updates
 
         grads = rare_gradients(period, length)
         steps = jax.lax.scan(step, optimizer.init(jnp.zeros(())), grads)[1]
         begin = (length // period - 1) * period  # The step of a rare gradient, counted from 1.
         index = jnp.arange(1, length + 1)
-        return jnp.where((index >= begin) & (index < begin + period), steps, 0.0)
+        return jnp.where((index >= begin) & (index < begin + period), -steps, 0.0)
 
     return progress(np.asarray(jax.jit(jax.vmap(one))(jnp.asarray(periods)), np.float64))
 

@@ -29,12 +29,12 @@ def counts(paths: Mapping[str, np.ndarray]) -> dict[str, dict[str, int | float |
     result: dict[str, dict[str, int | float | None]] = {}
     for name, path in paths.items():
         at = [settled(path[:, index], index) for index in range(len(SURFACES))]
-        end = at[CAMEL]
+        ravine, saddle, end = at[RAVINE], at[SADDLE], at[CAMEL]
         camel = SURFACES[CAMEL]
         result[name] = {
-            "ravine": at[RAVINE] and at[RAVINE][0],
+            "ravine": ravine and ravine[0],
             "left saddle": left_saddle(path[:, SADDLE]),
-            "saddle": at[SADDLE] and at[SADDLE][0],
+            "saddle": saddle and saddle[0],
             "six minima": end and end[0],
             "height of the minimum": end
             and round(float(camel.height(*camel.minima[end[1]]) - camel.height(*camel.minima[0])), 4),

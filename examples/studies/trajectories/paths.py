@@ -1,5 +1,6 @@
 """Ten optimizers with their learning rates, their paths over the surfaces, and what is read off a path."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -57,7 +58,8 @@ def start(method: Method) -> Any:
 
 def total_height(points: jax.Array) -> jax.Array:
     """The sum over the surfaces, each with its own point: one gradient for all, shape (surfaces, 2)."""
-    return sum(surface.height(*point) for surface, point in zip(SURFACES, points, strict=True))
+    heights = (surface.height(*point) for surface, point in zip(SURFACES, points, strict=True))
+    return functools.reduce(jnp.add, heights)
 
 
 def make_program(method: Method, steps: int) -> Any:

@@ -1,6 +1,7 @@
 """The pictures of the study of Var[psi]."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -57,7 +58,11 @@ def draw_overview(
 
 def _draw_formulas(panel: Axes) -> None:
     rho = 2 + np.geomspace(0.1, 2e3, 400)
-    for kind, colour, label in (("exact", BLUE, "exact"), ("first_order", GREEN, "first order")):
+    lines: dict[Literal["exact", "first_order"], tuple[str, str]] = {
+        "exact": (BLUE, "exact"),
+        "first_order": (GREEN, "first order"),
+    }
+    for kind, (colour, label) in lines.items():
         variance = np.asarray(rx.adaptive_rate_variance(rho, kind))
         panel.plot(rho, np.where(np.isfinite(variance), variance, np.nan), color=colour, label=label)
     at = np.array([5, 500])

@@ -38,7 +38,9 @@ class Curves(NamedTuple):
 def compute() -> Curves:
     """All of it: the real moving average by quadrature, the formulas by the package."""
     t = np.arange(1, STEPS + 1)
-    mean, variance = np.moveaxis([adaptive_rate_moments(B2, STEPS, mean) for mean in MEANS], 0, -1)
+    mean, variance = np.moveaxis(
+        np.asarray([adaptive_rate_moments(B2, STEPS, mean) for mean in MEANS]), 0, -1
+    )
     rho, of_rho, r = {}, {}, {}
     for length in LENGTHS:
         for kind in VARIANCES:

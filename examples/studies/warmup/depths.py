@@ -1,5 +1,7 @@
 """Where Adam needs warmup: short runs over depths and learning rates."""
 
+from typing import Any
+
 import numpy as np
 
 from examples.data import numbers as _numbers
@@ -34,7 +36,7 @@ def draw_depths(study: Study, sizes: Sizes) -> tuple[dict[str, np.ndarray], list
             status=lambda p: "losses " + " ".join(f"{x:.2f}" for x in p["train_loss"].mean(axis=0)),
         )
         rows.append(smooth(results["train_loss"][:, 0], CHUNK)[:, -1].reshape(2, len(RATES)))
-    losses = dict(zip((ADAM, WARMUP), np.stack(rows, axis=1), strict=True))
+    losses: dict[str, Any] = dict(zip((ADAM, WARMUP), np.stack(rows, axis=1), strict=True))
     study.write_csv(
         "depths.csv",
         ("optimizer", "layers", "learning_rate", "train_loss"),

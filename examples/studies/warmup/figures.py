@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from examples.lab.side_by_side import EDGES
@@ -51,18 +53,18 @@ def draw_gradients(counts: Mapping[str, np.ndarray], watched: Sequence[int], tit
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     panels = figure.subplots(1, len(SHOWN), sharey=True)
     shares = {name: counts[name] / counts[name].sum(axis=-1, keepdims=True) for name in SHOWN}
-    top = max(share.max() for share in shares.values())
+    scale = Normalize(0, max(share.max() for share in shares.values()))
     ticks = [i for i, step in enumerate(watched) if step in (1, 5, 10, 20, 50, 100, 300, 500)]
     for panel, (name, share) in zip(panels, shares.items(), strict=True):
-        image = panel.pcolormesh(
-            np.arange(len(watched) + 1) - 0.5, EDGES, share.T, cmap="viridis", vmin=0, vmax=top
-        )
+        panel.pcolormesh(np.arange(len(watched) + 1) - 0.5, EDGES, share.T, cmap="viridis", norm=scale)
         panel.plot(range(len(watched)), medians(counts[name]), color="white", lw=1.5, label="median")
         panel.set(title=name, xlabel="step (each column is one)")
         panel.set_xticks(ticks, [str(watched[i]) for i in ticks])
     panels[0].set_ylabel("log10 |gradient component|\n(the lowest bin holds all below, zeros too)")
     panels[0].legend(loc="lower left", facecolor="grey", labelcolor="white")
-    figure.colorbar(image, ax=panels, label="share of the components per quarter of a decade")
+    figure.colorbar(
+        ScalarMappable(scale, "viridis"), ax=panels, label="share of the components per quarter of a decade"
+    )
     figure.suptitle(title)
     return figure
 
@@ -84,8 +86,9 @@ def draw_map(
     """Last losses of shape (depths, rates) as numbers on a heat map, one panel per optimizer."""
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     panels = figure.subplots(1, len(losses), sharey=True)
+    scale = Normalize(0, 1.2 * blind)
     for panel, (name, values) in zip(panels, losses.items(), strict=True):
-        image = panel.imshow(values, cmap="cividis", vmin=0, vmax=1.2 * blind, aspect="auto", origin="lower")
+        panel.imshow(values, cmap="cividis", norm=scale, aspect="auto", origin="lower")
         for (row, column), loss in np.ndenumerate(values):
             stuck = not loss < blind
             panel.text(
@@ -96,7 +99,9 @@ def draw_map(
         panel.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
         panel.set_yticks(range(len(depths)), [f"{depth}+{depth}" for depth in depths])
     panels[0].set_ylabel("layers (encoder + decoder)")
-    bar = figure.colorbar(image, ax=panels, label="last training loss (nats per symbol)")
+    bar = figure.colorbar(
+        ScalarMappable(scale, "cividis"), ax=panels, label="last training loss (nats per symbol)"
+    )
     bar.ax.axhline(blind, color="white")
     figure.suptitle(title)
     return figure
