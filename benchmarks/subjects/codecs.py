@@ -1,18 +1,17 @@
-"""The codecs of the state that are measured, by their public names."""
+"""The codecs of the state that are measured, by name."""
 
 from collections.abc import Callable
 
 import radam_optax as rx
+from benchmarks.subjects.nearest import BFloat16Nearest
 
+# Those of `radam_optax.codecs`, and one that is not there.
 CODECS: dict[str, Callable[..., rx.codecs.Codec]] = {
-    make.__name__: make
-    for make in (
-        rx.codecs.bfloat16_compensated,
-        rx.codecs.bfloat16_stochastic,
-        rx.codecs.int8_blockwise,
-        rx.codecs.float8_stochastic,
-        rx.codecs.bfloat16_nearest,
-    )
+    "bfloat16_compensated": rx.codecs.bfloat16_compensated,
+    "bfloat16_stochastic": rx.codecs.bfloat16_stochastic,
+    "int8_blockwise": rx.codecs.int8_blockwise,
+    "float8_stochastic": rx.codecs.float8_stochastic,
+    "bfloat16_nearest": BFloat16Nearest,
 }
 
 

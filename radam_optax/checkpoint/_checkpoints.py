@@ -16,11 +16,11 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from radam_optax._core.domains import count_of_updates, flag, transformation
 from radam_optax._core.messages import warn
+from radam_optax._core.owners import map_with_params
 from radam_optax._core.placement import fits, sharding_of
 from radam_optax.checkpoint._checksum import checksum_of, data_of
 from radam_optax.checkpoint._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
 from radam_optax.checkpoint._processes import UnusableError, gathered, together
-from radam_optax.codecs._compress import map_with_params
 
 try:
     import orbax.checkpoint as ocp

@@ -3,7 +3,6 @@
 | codec | bytes per number | relative error | on average |
 |---|---|---|---|
 | :func:`bfloat16_stochastic` | 2 | < 2^-7 | exact |
-| :func:`bfloat16_nearest` | 2 | <= 2^-8 | moves by less than that are lost |
 | :func:`int8_blockwise` | 1 + 2/64 | < 2^-3 | exact |
 | :func:`float8_stochastic` | 1 | < 2^-1 | exact |
 | :func:`bfloat16_compensated` | 3 | < 2^-15 | moves by less than that are lost |
@@ -20,21 +19,15 @@ The noise of stochastic rounding is a hash of the seed and of the element's inde
 it is the same however the array is sharded, and compilers fuse it into the loop that rounds.
 """
 
-from radam_optax.codecs._formats import (
-    Arrays,
-    Codec,
-    bfloat16_compensated,
-    bfloat16_nearest,
-    bfloat16_stochastic,
-    float8_stochastic,
-    int8_blockwise,
-)
+from radam_optax.codecs._bfloat16 import bfloat16_compensated, bfloat16_stochastic
+from radam_optax.codecs._codec import Arrays, Codec
+from radam_optax.codecs._float8 import float8_stochastic
+from radam_optax.codecs._int8 import int8_blockwise
 
 __all__ = [
     "Arrays",
     "Codec",
     "bfloat16_compensated",
-    "bfloat16_nearest",
     "bfloat16_stochastic",
     "float8_stochastic",
     "int8_blockwise",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
@@ -15,27 +13,14 @@ import optax
 
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import Link, function, size
-from radam_optax._core.hashing import mixed
 from radam_optax._core.messages import name_of
 from radam_optax._core.placement import fits, sharding_of
 from radam_optax._core.states import expect
 from radam_optax._core.values import Optimizer
-from radam_optax.codecs._formats import Arrays, Codec, codec_like
+from radam_optax.codecs._codec import Codec, codec_like
+from radam_optax.codecs._encoded import Encoded, encoded
 
 _ENCODED_DTYPES = ("float32", "bfloat16", "float16")
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Encoded:
-    """An array in the keeping of a codec: a node in a state, in the place of the array."""
-
-    arrays: Arrays
-    codec: Codec = dataclasses.field(metadata={"static": True})
-
-    def decode(self) -> jax.Array:
-        """The array, float32."""
-        return _decode(self.codec, self.arrays)
 
 
 class CompressedState(NamedTuple):
@@ -98,7 +83,7 @@ def compress_state(
                 raise ValueError(f"The state of {inner!r} is compressed already, at {name_of(path)!r}.")
             if is_encoded(path, leaf):
                 _check_sharding(path, leaf, codec)
-                leaf = _encoded(codec, leaf, steps, len(leaves))
+                leaf = encoded(codec, leaf, steps, len(leaves))
             leaves.append(leaf)
         return CompressedState(steps, treedef.unflatten(leaves))
 
@@ -112,7 +97,7 @@ def compress_state(
         updates, new = inner.update(updates, decoded, params, **extra_args)
         steps = state.steps + jnp.uint32(1)
         leaves = [
-            _encoded(codec, leaf, steps, index) if isinstance(before, Encoded) else leaf
+            encoded(codec, leaf, steps, index) if isinstance(before, Encoded) else leaf
             for index, (before, leaf) in enumerate(zip(old, treedef.flatten_up_to(new), strict=True))
         ]
         return updates, CompressedState(steps, treedef.unflatten(leaves))
@@ -142,28 +127,8 @@ def decompress_state(state: Any) -> Any:
     return jax.tree.map(decoded, state, is_leaf=_is_compressed)
 
 
-def map_with_params(place: Callable[[Any, Any], Any], state: Any, params: Any) -> Any:
-    """``place(x, p)`` of each array of a state, ``p`` being the parameter that it is kept for, or None.
-
-    That is the one whose path the array's own path ends in, and whose shape it has, decoded.
-    """
-    known = {(path, np.shape(p)): p for path, p in jax.tree_util.tree_leaves_with_path(params)}
-
-    def of_leaf(path, leaf):
-        shape = jax.eval_shape(Encoded.decode, leaf).shape if isinstance(leaf, Encoded) else np.shape(leaf)
-        ends = ((path[start:], shape) for start in range(len(path) + 1))
-        p = next((known[end] for end in ends if end in known), None)
-        return jax.tree.map(lambda x: place(x, p), leaf)
-
-    return jax.tree_util.tree_map_with_path(of_leaf, state, is_leaf=lambda x: isinstance(x, Encoded))
-
-
 def _is_compressed(x: Any) -> bool:
     return isinstance(x, Encoded | CompressedState)
-
-
-def _encoded(codec: Codec, x: jax.Array, steps: jax.Array, index: int) -> Encoded:
-    return Encoded(_encode(codec, x, steps, np.uint32(index)), codec)
 
 
 def _check_sharding(path: Any, leaf: Any, codec: Codec) -> None:
@@ -179,15 +144,3 @@ def _check_sharding(path: Any, leaf: Any, codec: Codec) -> None:
             f"{sharding.shard_shape(leaf.shape)}, so that blocks of {codec!r} would straddle devices: "
             "give it `shards`, the number of devices that an axis is divided over."
         )
-
-
-# Jitted, so that each is traced once per shape; the compiler inlines the calls before it fuses.
-@functools.partial(jax.jit, static_argnums=0)
-def _encode(codec: Codec, x: jax.Array, steps: jax.Array, index: jax.Array) -> Arrays:
-    seed = mixed(mixed(steps) + index * jnp.uint32(0x9E3779B9))
-    return codec.encode(x.astype(jnp.float32), seed)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _decode(codec: Codec, arrays: Arrays) -> jax.Array:
-    return codec.decode(arrays)

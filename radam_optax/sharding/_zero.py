@@ -12,9 +12,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import Link, Tree, anything
 from radam_optax._core.messages import name_of
+from radam_optax._core.owners import map_with_params
 from radam_optax._core.placement import fits
 from radam_optax._core.values import Optimizer
-from radam_optax.codecs._compress import map_with_params
 
 _REPLICATED = PartitionSpec()
 

@@ -34,7 +34,7 @@ REQUIRED = {
     "rho": 5.0,
     "steps": 2,
     "inner": rx.first_moment(0.9),
-    "codec": rx.codecs.bfloat16_nearest(),
+    "codec": rx.codecs.bfloat16_stochastic(),
     "mesh": MESH,
     "axis": "x",
     "params": np.ones(3, "float32"),

@@ -11,8 +11,10 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import radam_optax as rx
+from benchmarks.subjects.nearest import BFloat16Nearest
 from radam_optax import codecs
-from radam_optax.codecs._compress import CompressedState, Encoded
+from radam_optax.codecs._compress import CompressedState
+from radam_optax.codecs._encoded import Encoded
 from tests.support.meshes import COLLECTIVES
 from tests.support.recipes import MOVES_BY_ITSELF, build
 from tests.support.runs import apply, counted, run
@@ -20,7 +22,7 @@ from tests.support.trees import gradients, tree
 
 CODECS = {
     "stochastic": codecs.bfloat16_stochastic(),
-    "nearest": codecs.bfloat16_nearest(),
+    "nearest": BFloat16Nearest(),
     "compensated": codecs.bfloat16_compensated(),
     "int8": codecs.int8_blockwise(),
     "int8_shards": codecs.int8_blockwise(block_size=16, shards=4),
@@ -572,8 +574,10 @@ def test_state_is_not_compressed_twice():
 
 def test_the_state_of_another_codec_is_refused():
     inner = rx.adam(0.1)
-    state = rx.compress_state(inner, CODECS["nearest"]).init(BIG)
-    message = r"encoded by codecs\.bfloat16_nearest\(\), but `codec` is codecs\.bfloat16_stochastic\(\)\.$"
+    state = rx.compress_state(inner, CODECS["compensated"]).init(BIG)
+    message = (
+        r"encoded by codecs\.bfloat16_compensated\(\), but `codec` is codecs\.bfloat16_stochastic\(\)\.$"
+    )
     with pytest.raises(ValueError, match=message):
         rx.compress_state(inner, CODECS["stochastic"]).update(BIG, state)
     with pytest.raises(TypeError, match="The state must be a `CompressedState`; got tuple"):
@@ -583,7 +587,7 @@ def test_the_state_of_another_codec_is_refused():
 
 @pytest.mark.parametrize("codec", [*CODECS.values(), codecs.int8_blockwise(block_size=32)], ids=repr)
 def test_a_codec_prints_as_the_call_that_makes_it(codec):
-    assert eval(repr(codec), {"codecs": codecs}) == codec
+    assert eval(repr(codec), {"codecs": codecs, "BFloat16Nearest": BFloat16Nearest}) == codec
 
 
 def test_a_codec_of_ones_own():

@@ -126,7 +126,7 @@ every_move = pytest.mark.parametrize("name", MOVES)
 
 
 def preset_with(factory, arguments):
-    return factory(1e-3, **(arguments if getattr(factory, "__module__", "") == presets.__name__ else {}))
+    return factory(1e-3, **(arguments if getattr(factory, "__name__", "") in presets.__all__ else {}))
 
 
 def close(actual, expected):

@@ -1,0 +1,123 @@
+"""int8 in blocks, each of which has a scale."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import size
+from radam_optax._core.hashing import random_bits
+from radam_optax.codecs._bits import INFINITY, to_bits, to_float, to_int8
+from radam_optax.codecs._codec import Arrays, Codec
+
+
+@validated
+def int8_blockwise(block_size: Annotated[int, size(2)] = 64, shards: Annotated[int, size(1)] = 1) -> Codec:
+    """One byte per number: codes with 3 bits of mantissa, below a power of two for each block.
+
+    A code is the logarithm of its number, in steps of an eighth of an octave that are straight in
+    between, counted down from the block's scale, the least power of two that no number of the block
+    exceeds. It is rounded at random, so that the expected value is exact. A block with a negative
+    number spends one of the 8 bits on the sign and reaches down to 2^-15.7 of its scale, and to zero
+    by chance below. A block without, as of second moments, reaches down to 2^-31.7; what is
+    positive below is rounded up to that, never to zero, since a rate has its root in the denominator.
+    Both thus reach as far, a gradient and the root of its square.
+
+    Args:
+      block_size: numbers to a block, at most; a whole number >= 2. Blocks lie along the last axis
+        that is at least as long, or else the longest one, which is divided into as few as possible.
+      shards: how many devices that axis is divided over at most, where it is; a whole number >= 1. No
+        block then straddles two devices, so that the scales are sharded like the parameter, and
+        encoding communicates nothing.
+
+    The scales are bfloat16, negative for a block without negative numbers, in the shape of the array
+    with the number of blocks for the length of the axis. An infinity stays one; a NaN makes NaN of its
+    whole block.
+
+    Source: Dettmers et al. (2022), "8-bit Optimizers via Block-wise Quantization", for the blocks;
+    the codes are rounded stochastically floats of few bits, as in the MX formats.
+    """
+    return _Int8Blockwise(block_size, shards)
+
+
+_STEP = 20  # Bits of float32 below a code's: 23 of the mantissa, but for 3.
+_SMALLEST = 0x00800000  # The bits of float32's least normal number.
+
+
+@dataclasses.dataclass(frozen=True)
+class _Int8Blockwise:
+    block_size: int
+    shards: int
+
+    def __repr__(self) -> str:
+        given = {"block_size": (self.block_size, 64), "shards": (self.shards, 1)}
+        return f"codecs.int8_blockwise({', '.join(f'{n}={v}' for n, (v, d) in given.items() if v != d)})"
+
+    def encode(self, x: jax.Array, seed: jax.Array) -> Arrays:
+        blocks = _Blocks(x.shape, self.block_size, self.shards)
+        x = blocks.divide(x)
+        size = to_bits(jnp.abs(x), jnp.int32)
+        largest = jnp.max(size, axis=blocks.axis + 1, keepdims=True)
+        signed = jnp.any(x < 0, axis=blocks.axis + 1, keepdims=True)
+        top = jnp.where(signed, 127, 255)
+        # Bits of floats, as integers, are their logarithms, straight within an octave.
+        scale = (jnp.minimum(largest, INFINITY) + (2**23 - 1)) & -(2**23)
+        noise = (random_bits(x.shape, seed) >> (32 - _STEP)).astype(jnp.int32)
+        code = top + ((size + noise - scale) >> _STEP)
+        least = jnp.maximum(scale - ((top - 1) << _STEP), _SMALLEST)
+        drawn = noise.astype(jnp.float32) * 2.0**-_STEP * to_float(least)
+        below = jnp.where(signed, drawn < jnp.abs(x), size > 0).astype(jnp.int32)
+        code = jnp.where(size < least, below, jnp.minimum(code, top))
+        code = jnp.where(x < 0, -code, jnp.where(code > 127, code - 256, code))
+        scale = jnp.where(largest > INFINITY, jnp.nan, to_float(scale))
+        scale = jnp.where(signed, scale, -scale).astype(jnp.bfloat16)
+        return {"codes": blocks.join(to_int8(code)), "scales": jnp.squeeze(scale, blocks.axis + 1)}
+
+    def decode(self, arrays: Arrays) -> jax.Array:
+        blocks = _Blocks(arrays["codes"].shape, self.block_size, self.shards)
+        code = blocks.divide(arrays["codes"]).astype(jnp.int32)
+        scale = jnp.expand_dims(arrays["scales"].astype(jnp.float32), blocks.axis + 1)
+        signed = ~jnp.signbit(scale)
+        steps = jnp.where(signed, 127 - jnp.abs(code), 255 - (code & 255))
+        size = to_float(jnp.maximum(to_bits(jnp.abs(scale), jnp.int32) - (steps << _STEP), _SMALLEST))
+        x = jnp.where(code == 0, 0, jnp.where(signed & (code < 0), -size, size))
+        return blocks.join(jnp.where(jnp.isnan(scale), scale, x))
+
+
+class _Blocks:
+    """How an array is divided: ``axis`` becomes two, blocks and their elements."""
+
+    def __init__(self, shape: tuple[int, ...], block_size: int, shards: int):
+        long = [axis for axis, length in enumerate(shape) if length >= block_size]
+        self.axis = long[-1] if long else max(range(len(shape)), key=lambda axis: (shape[axis], axis))
+        self.shape = shape
+        length = shape[self.axis]
+        self.parts = math.gcd(length, shards)
+        self.part = length // self.parts
+        self.count = -(-self.part // block_size)
+        self.size = -(-self.part // self.count)
+        self.padding = self.count * self.size - self.part
+
+    def divide(self, x: jax.Array) -> jax.Array:
+        if self.padding:
+            x = self._reshape(x, self.parts, self.part)
+            widths = [(0, self.padding if axis == self.axis + 1 else 0, 0) for axis in range(x.ndim)]
+            x = jax.lax.pad(x, jnp.zeros([], x.dtype), widths)
+            # In steps that a sharded axis can follow.
+            x = self._reshape(x, self.parts, self.count, self.size)
+        return self._reshape(x, self.parts * self.count, self.size)
+
+    def join(self, x: jax.Array) -> jax.Array:
+        if self.padding:
+            x = self._reshape(x, self.parts, self.count, self.size)
+            x = self._reshape(x, self.parts, self.count * self.size)
+            x = jax.lax.slice_in_dim(x, 0, self.part, axis=self.axis + 1)
+        return x.reshape(self.shape)
+
+    def _reshape(self, x: jax.Array, *lengths: int) -> jax.Array:
+        return x.reshape(*self.shape[: self.axis], *lengths, *self.shape[self.axis + 1 :])
