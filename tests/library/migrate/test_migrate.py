@@ -334,7 +334,7 @@ def authors_state():
 
 
 def test_the_authors_radam_is_not_pytorchs(x64):
-    """Case 13 of what peers get wrong."""
+    """A move that PyTorch makes in silence is refused, and names the preset that fits."""
     params = {"w": jnp.ones(2)}
     same = presets.official_radam(0.1, (0.9, 0.99), weight_decay=0.1)
     state = migrate.from_torch(authors_state(), params, same, order=["w"])

@@ -1,4 +1,4 @@
-"""What peers get wrong, case by case: handled here, and shown where optax itself can show it."""
+"""What peers get wrong, as docs/peers.md lists it: handled here, and shown where optax itself can show it."""
 
 import warnings
 
@@ -11,7 +11,7 @@ import pytest
 import radam_optax as rx
 from tests.support.recipes import RECIPES, build
 
-# optax's own optimizers raise under strict promotion (case 9), so its runs need the standard one.
+# optax's own optimizers raise under strict promotion, so its runs need the standard one.
 standard_promotion = jax.numpy_dtype_promotion("standard")
 
 
@@ -49,7 +49,7 @@ def exact_r(b2, t):
 
 
 @pytest.mark.parametrize("b2", [0.999, 0.9999, 0.99999])
-def test_case_01_rho_is_exact_in_float32(b2):
+def test_rho_is_exact_in_float32(b2):
     """optax's float32 rho_t opens the adaptive branch on wrong steps, or with a wrong r_t."""
     r = np.array([exact_r(b2, t) for t in range(1, 13)])
     assert not r[:5].any()
@@ -62,7 +62,7 @@ def test_case_01_rho_is_exact_in_float32(b2):
 
 
 @pytest.mark.parametrize(("steps", "eps_root"), [(2, 0.0), (3, 1e-8), (8, 0.0)])
-def test_case_02_meta_gradients_are_finite(steps, eps_root):
+def test_meta_gradients_are_finite(steps, eps_root):
     """optax's are NaN from the third step on: a root of a negative number behind a `where`."""
     gradients = np.random.default_rng(0).normal(size=(steps, 3)).astype("float32")
 
@@ -83,7 +83,7 @@ def test_case_02_meta_gradients_are_finite(steps, eps_root):
 
 
 @pytest.mark.parametrize("bias_correction", [False, True])
-def test_case_03_centred_rmsprop_survives_steady_gradients(bias_correction):
+def test_centred_rmsprop_survives_steady_gradients(bias_correction):
     """optax's and torch's take the root of a rounding error: nu - mu^2 < 0."""
     gradients = jnp.tile(jnp.linspace(0.1, 10.0, 20), (200, 1))
     settings = {"centered": True, "bias_correction": bias_correction}
@@ -97,7 +97,7 @@ def test_case_03_centred_rmsprop_survives_steady_gradients(bias_correction):
 @pytest.mark.parametrize(
     "name", ["momentum", "adam", "radam", "amsgrad", "rmsprop", "adagrad", "adabelief", "yogi", "adadelta"]
 )
-def test_case_04_state_dtypes_do_not_drift(name):
+def test_state_dtypes_do_not_drift(name):
     """float32 gradients turn the bfloat16 state of optax into float32, which lax.scan refuses."""
     params, gradients = jnp.ones(3, "bfloat16"), jnp.ones((3, 3), "float32")
     tx = build(name)
@@ -109,7 +109,7 @@ def test_case_04_state_dtypes_do_not_drift(name):
         run_optax(peer, gradients, params)
 
 
-def test_case_05_second_moments_of_bfloat16_parameters_move():
+def test_second_moments_of_bfloat16_parameters_move():
     """At b2 = 0.999 those of optax and torch freeze: 1 - b2 is under half an ulp of bfloat16."""
     gradients = steady(5000, 1.0, "bfloat16")
     state, _ = run(rx.adam(0.1), gradients)
@@ -121,7 +121,7 @@ def test_case_05_second_moments_of_bfloat16_parameters_move():
 
 
 @pytest.mark.parametrize(("name", "step"), [("amsgrad", 1), ("rmsprop", 1), ("adam", 1), ("radam", 6)])
-def test_case_06_zero_float16_gradients_give_zero_updates(name, step):
+def test_zero_float16_gradients_give_zero_updates(name, step):
     """In float16 eps = 1e-8 is 0, and optax divides 0 by it."""
     gradients = steady(8, 0.0, "float16")
     _, updates = run(build(name), gradients)
@@ -133,7 +133,7 @@ def test_case_06_zero_float16_gradients_give_zero_updates(name, step):
 
 @pytest.mark.parametrize("b2", [0.5, 0.6, 0.66])
 @pytest.mark.parametrize("recipe", [rx.radam, rx.radamw, rx.scale_by_radam])
-def test_case_07_a_b2_that_never_rectifies_warns(recipe, b2):
+def test_a_b2_that_never_rectifies_warns(recipe, b2):
     """optax and torch silently run momentum SGD for ever, the authors' package stands still."""
     arguments = {} if recipe is rx.scale_by_radam else {"learning_rate": 0.1}
     with pytest.warns(UserWarning, match=rf"`b2`={b2} never rectifies"):
@@ -146,7 +146,7 @@ def test_case_07_a_b2_that_never_rectifies_warns(recipe, b2):
 
 
 @pytest.mark.parametrize("threshold", [2.0, 3.0, 3.999])
-def test_case_08_thresholds_of_infinite_variance_are_refused(threshold):
+def test_thresholds_of_infinite_variance_are_refused(threshold):
     """optax accepts them and takes the root of a negative number."""
     with pytest.raises(ValueError, match=rf"`threshold` must be in \[4, inf\).*; got {threshold}\."):
         rx.radam(0.1, threshold=threshold)
@@ -158,7 +158,7 @@ def test_case_08_thresholds_of_infinite_variance_are_refused(threshold):
     "arguments", [{"learning_rate": -1.0}, {"b1": 1.5}, {"eps": -1.0}, {"b2": 1.0}], ids=repr
 )
 @pytest.mark.parametrize("name", ["adam", "radam"])
-def test_case_08_hyperparameters_out_of_range_are_refused(name, arguments):
+def test_hyperparameters_out_of_range_are_refused(name, arguments):
     """optax builds adam(-1., b1=1.5, eps=-1), and radam(b2=1.0) is a bare ZeroDivisionError."""
     ((argument, value),) = arguments.items()
     with pytest.raises(ValueError, match=rf"`{argument}` must be in .*; got {value}\."):
@@ -172,7 +172,7 @@ def test_case_08_hyperparameters_out_of_range_are_refused(name, arguments):
 
 
 @pytest.mark.parametrize("name", ["adam", "radam", "amsgrad"])
-def test_case_09_strict_dtype_promotion_is_fine(name):
+def test_strict_dtype_promotion_is_fine(name):
     """optax raises b1, a float, to the power of the count, an integer."""
     assert jax.config.jax_numpy_dtype_promotion == "strict"
     _, updates = run(build(name), np.ones((7, 3), "float32"))
@@ -182,7 +182,7 @@ def test_case_09_strict_dtype_promotion_is_fine(name):
 
 
 @pytest.mark.parametrize("name", ["adam", "radam", "amsgrad", "adabelief", "yogi", "rmsprop"])
-def test_case_10_second_moments_of_complex_parameters_are_real(name):
+def test_second_moments_of_complex_parameters_are_real(name):
     """optax stores them as complex numbers, in twice the memory."""
 
     def sizes(tx):
@@ -215,7 +215,7 @@ ONE_LARGE = np.array([100.0] + [1.0] * 50, "float32")
 @pytest.mark.parametrize(
     "gradients", [ONE_LARGE, 1 / np.arange(1, 52, dtype="float32")], ids=["spike", "fall"]
 )
-def test_case_11_three_orders_of_amsgrad(order, gradients):
+def test_three_orders_of_amsgrad(order, gradients):
     """No combination of optax's flags gives PyTorch's rule, the maximum before the correction."""
     _, updates = run(rx.scale_by_amsgrad(bias_correction=order, eps=0.0), gradients)
     expected = amsgrad_by_hand(gradients, order)
@@ -231,7 +231,7 @@ def test_case_11_three_orders_of_amsgrad(order, gradients):
     assert any(matches) == (order != "after_max")
 
 
-def test_case_11_one_large_gradient_leaves_the_orders_seven_times_apart():
+def test_one_large_gradient_leaves_the_orders_seven_times_apart():
     """At step 51 PyTorch's update is 7 times optax's, the paper's 4.5 times PyTorch's."""
     last = {order: run(rx.scale_by_amsgrad(bias_correction=order), ONE_LARGE)[1][50] for order in ORDERS}
     spread = np.sqrt((1 - 0.999**51) / (1 - 0.999))
@@ -246,7 +246,7 @@ def test_case_11_one_large_gradient_leaves_the_orders_seven_times_apart():
     [(name, np.nan) for name in ("adam", "radam", "amsgrad", "rmsprop", "adabelief", "yogi", "momentum")]
     + [("radam", np.inf), ("rmsprop", -np.inf)],
 )
-def test_case_12_apply_if_finite_keeps_the_state_from_bad_gradients(name, bad):
+def test_apply_if_finite_keeps_the_state_from_bad_gradients(name, bad):
     """A NaN or infinite gradient poisons moments for good: theirs, and ours without the wrapper."""
     good = np.random.default_rng(0).normal(size=(10, 3)).astype("float32")
     poisoned = np.insert(good, 4, [1.0, bad, 1.0], axis=0)
@@ -263,7 +263,7 @@ def test_case_12_apply_if_finite_keeps_the_state_from_bad_gradients(name, bad):
 
 
 @pytest.mark.parametrize("max_decay", [0.99, 0.999])
-def test_case_12_a_forgetting_maximum_recovers_from_a_spike(max_decay):
+def test_a_forgetting_maximum_recovers_from_a_spike(max_decay):
     """One gradient of 1e4 leaves AMSGrad crawling for ever; optax and torch know no other maximum."""
     spike = np.ones(10_000, "float32")
     spike[100] = 1e4
@@ -281,7 +281,7 @@ RECTIFIED = [name for name in RECIPES if "radam" in name or "rectified" in name]
 
 @pytest.mark.parametrize("name", RECTIFIED)
 @pytest.mark.parametrize("b2", [0.9, 0.999, 0.9999])
-def test_case_14_no_gradient_ascent_in_the_first_steps(name, b2):
+def test_no_gradient_ascent_in_the_first_steps(name, b2):
     """pytorch_optimizer's rectified Ranger and Lamb climb for five steps: a guard is missing."""
     gradients = np.abs(np.random.default_rng(0).normal(size=(40, 4))).astype("float32") + 0.1
     decay = "decay" if name == "rectified_rmsprop" else "b2"
@@ -290,7 +290,7 @@ def test_case_14_no_gradient_ascent_in_the_first_steps(name, b2):
     assert (np.asarray(updates)[20:] < 0).all()
 
 
-def test_case_14_every_rectified_recipe_is_among_those():
+def test_every_rectified_recipe_is_among_those():
     assert len(RECTIFIED) == 11
 
 
@@ -299,7 +299,7 @@ def test_case_14_every_rectified_recipe_is_among_those():
 )
 @pytest.mark.parametrize("length", ["centre_of_mass", "variance"])
 @pytest.mark.parametrize("degenerated_to_sgd", [True, False])
-def test_case_14_no_gradient_ascent_whatever_the_cut_off(variance, threshold, length, degenerated_to_sgd):
+def test_no_gradient_ascent_whatever_the_cut_off(variance, threshold, length, degenerated_to_sgd):
     tx = rx.scale_by_radam(
         variance=variance, length=length, threshold=threshold, degenerated_to_sgd=degenerated_to_sgd
     )
@@ -309,7 +309,7 @@ def test_case_14_no_gradient_ascent_whatever_the_cut_off(variance, threshold, le
     assert (updates[11:] > 0).all()
 
 
-def test_case_14_the_maximum_of_amsgrad_engages():
+def test_the_maximum_of_amsgrad_engages():
     """TF-Addons tests AMSGrad on a constant gradient, where it is Adam; a gradient must fall."""
     constant, falling = np.ones(40, "float32"), 0.5 ** np.arange(40, dtype="float32")
     adam, amsgrad = ({"tx": f(b2=0.9, eps=0.0)} for f in (rx.scale_by_adam, rx.scale_by_amsgrad))
@@ -322,7 +322,7 @@ def test_case_14_the_maximum_of_amsgrad_engages():
     assert (np.asarray(run(**adam, gradients=falling)[1])[1:] > 1.2 * np.asarray(updates)[1:]).all()
 
 
-def test_case_14_adabelief_has_the_right_first_step():
+def test_adabelief_has_the_right_first_step():
     """pytorch_optimizer's foreach path is 10 times off there: belief is measured from the raw mu."""
     _, updates = run(rx.scale_by_belief(b1=0.9), steady(1, 5.0))
     np.testing.assert_allclose(updates, 5.0 / (0.9 * 5.0), rtol=1e-6)  # mu_hat / |g - 0.1 g|
@@ -331,7 +331,7 @@ def test_case_14_adabelief_has_the_right_first_step():
 
 
 @pytest.mark.parametrize("wrap", [lambda tx: tx, lambda tx: optax.chain(optax.scale_by_adam(), tx)])
-def test_case_15_questions_to_the_state_are_answered(wrap):
+def test_questions_to_the_state_are_answered(wrap):
     """optax.tree.get(state, "count") raises where a chain holds several counts."""
     tx = wrap(rx.radam(lambda count: 0.1))
     with standard_promotion:
