@@ -1,37 +1,74 @@
 """RAdamW on a Flax NNX network for handwritten digits, then six optimizers at three learning rates."""
 
-from collections.abc import Mapping, Sequence
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from rich.console import Console
+from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 import radam_optax as rx
-from examples.data import digits as _digits
-from examples.data.split import Split, batch_indices
-from examples.lab.console import print_table, task
-from examples.lab.study import Size, Study
-from examples.lab.training import rows_of, train
-from examples.models.convolutional import Network
-from examples.studies.comparison.figures import CHUNK, LEARNING_RATES, OPTIMIZERS, draw
-from examples.tasks.classification import accuracy, classification, cross_entropy
 
-READING = (
-    "How to read it: down a column, the optimizers at one learning rate; along a row, how much the choice "
-    "of the learning rate matters; one test image is {:.2f} %, the digits are easy, and differences within "
-    "the spread over the seeds say nothing."
-)
-
-
-SIZES = {
-    "steps": Size(2000, 100, f"optimizer steps per run, rounded up to a multiple of {CHUNK}"),
-    "seeds": Size(3, 2, "runs per setting"),
+OPTIMIZERS = {  # Functions of the learning rate, and colours.
+    "SGD, momentum 0.9": (rx.momentum, "#7F7F7F"),
+    "Adam": (rx.adam, "#D55E00"),
+    # This warmup takes 2 / (1 - b2) = 2000 steps.
+    "Adam with warmup": (lambda rate: rx.adam(rx.untuned_linear_warmup(rate, b2=0.999)), "#CC79A7"),
+    "AMSGrad": (rx.amsgrad, "#0072B2"),
+    "RAdam": (rx.radam, "#009E73"),
+    "RAdam + AMSGrad": (lambda rate: rx.radam(rate, amsgrad=True), "#000000"),
 }
-COLUMNS = ("optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy")
+RATES = (0.003, 0.01, 0.03)  # Three of the four of Liu et al. (2020) on CIFAR-10.
+BATCH = 32  # Images.
+CHUNK = 50  # Steps between two points of a curve.
 
 
-def train_radamw(steps: int, data: Split, test: Split, console: Console) -> None:
+def windows(x, stride):
+    """The 3 x 3 windows of images; times a matrix, a convolution that is fast for many networks at once."""
+    height, width = x.shape[1:3]
+    x = jnp.pad(x, ((0, 0), (2 - stride, 1), (2 - stride, 1), (0, 0)))
+    shifted = [x[:, i : i + height : stride, j : j + width : stride] for i in range(3) for j in range(3)]
+    return jnp.concatenate(shifted, axis=-1)
+
+
+class Network(nnx.Module):
+    """Two 3 x 3 convolutions, the second with stride 2, and a linear layer: 3818 parameters."""
+
+    def __init__(self, rngs: nnx.Rngs):
+        self.conv1 = nnx.Linear(9, 8, rngs=rngs)
+        self.conv2 = nnx.Linear(9 * 8, 16, rngs=rngs)
+        self.linear = nnx.Linear(4 * 4 * 16, 10, rngs=rngs)
+
+    def __call__(self, images):
+        x = nnx.relu(self.conv1(windows(images, 1)))
+        x = nnx.relu(self.conv2(windows(x, 2)))
+        return self.linear(x.reshape(x.shape[0], -1))
+
+
+def cross_entropy(model, images, labels):
+    """Mean, in nats; ln 10 is chance."""
+    return optax.softmax_cross_entropy_with_integer_labels(model(images), labels).mean()
+
+
+def accuracy(model, images, labels):
+    """The fraction of the images whose largest logit is at their label."""
+    return (model(images).argmax(axis=-1) == labels).mean()
+
+
+def choose_batches(seed, steps, images):
+    """Indices of shape (steps, BATCH)."""
+    return np.random.default_rng(seed).integers(len(images), size=(steps, BATCH))
+
+
+def train_radamw(steps, images, labels, test):
     """The usual way: one network, one chain of optax, one jitted step; and how the rectifier opens."""
     model = Network(nnx.Rngs(0))
     chain = optax.chain(optax.clip_by_global_norm(1.0), rx.radamw(0.01, weight_decay=0.01))
@@ -43,64 +80,130 @@ def train_radamw(steps: int, data: Split, test: Split, console: Console) -> None
         optimizer.update(model, gradients)
         return loss
 
-    evaluate = nnx.jit(accuracy)
-    batches = batch_indices(0, steps, len(data.labels), _digits.BATCH)
-    with task(console, "RAdamW, clipped", steps) as report:
-        for done, batch in enumerate(batches, start=1):
-            loss = train_step(model, optimizer, data.images[batch], data.labels[batch])
-            if done % CHUNK == 0:
-                now = rx.rectification_stats(optimizer.opt_state)
-                rectifier = f"rho {float(now['rho']):6.1f}  r {float(now['r']):.3f}"
-                report(done, f"loss {loss:.4f}  acc {evaluate(model, *test):5.1%}  {rectifier}")
+    measure = nnx.jit(accuracy)
+    for step, batch in enumerate(choose_batches(0, steps, images), start=1):
+        loss = train_step(model, optimizer, images[batch], labels[batch])
+        if step % max(CHUNK, steps // 10) == 0:
+            now = rx.rectification_stats(optimizer.opt_state)
+            rectifier = f"rho {float(now['rho']):6.1f}  r {float(now['r']):.3f}"
+            status = f"loss {loss:.4f}  acc {measure(model, *test):5.1%}  {rectifier}"
+            print(f"RAdamW, clipped   {step:>5}/{steps}  {status}", flush=True)
 
 
-def print_accuracies(results: Mapping[str, np.ndarray], console: Console) -> None:
-    """A table of the last test accuracies: optimizers down, learning rates across."""
-    seeds = next(iter(results.values())).shape[1]
-    rows = []
-    for name, accuracies in results.items():
-        percent = 100 * accuracies[:, :, -1]
-        cells = [f"{mean:5.1f}" for mean in percent.mean(axis=1)]
-        if seeds > 1:
-            spreads = percent.std(axis=1, ddof=1)
-            cells = [f"{cell} ± {std:4.1f}" for cell, std in zip(cells, spreads, strict=True)]
-        rows.append([name, *cells])
-    header = ["optimizer", *(f"rate {rate:g}" for rate in LEARNING_RATES)]
-    spread = f"mean ± sample standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
-    print_table(console, f"Test accuracy in % at three learning rates: {spread}", header, rows)
+def train_all(recipe, seeds, steps, images, labels, test):
+    """Training losses, each the mean of CHUNK steps, and test accuracies, of shape (rates, seeds, points).
+
+    All runs are one program, mapped over learning rates and seeds. A seed fixes weights and batches.
+    """
+    graph = nnx.graphdef(Network(nnx.Rngs(0)))
+
+    def run(rate, params, batches):
+        optimizer = recipe(rate)
+
+        def step(carry, batch):
+            def loss_of(params):
+                return cross_entropy(nnx.merge(graph, params), images[batch], labels[batch])
+
+            params, state = carry
+            loss, gradients = jax.value_and_grad(loss_of)(params)
+            updates, state = optimizer.update(gradients, state, params)
+            return (optax.apply_updates(params, updates), state), loss
+
+        def chunk(carry, batches):
+            carry, losses = jax.lax.scan(step, carry, batches)
+            return carry, (losses.mean(), accuracy(nnx.merge(graph, carry[0]), *test))
+
+        return jax.lax.scan(chunk, (params, optimizer.init(params)), batches)[1]
+
+    weights = [nnx.state(Network(nnx.Rngs(seed)), nnx.Param) for seed in range(seeds)]
+    params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *weights)
+    batches = np.stack([choose_batches(seed, steps, images) for seed in range(seeds)])
+    program = jax.jit(jax.vmap(jax.vmap(run, (None, 0, 0)), (0, None, None)))
+    return jax.device_get(program(jnp.array(RATES), params, batches.reshape(seeds, -1, CHUNK, BATCH)))
 
 
-def main(arguments: Sequence[str]) -> None:
+def draw(curves):
+    """Training loss over steps, one panel per learning rate: mean over the seeds, and their range."""
+    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    panels = figure.subplots(1, len(RATES), sharey=True)
+    for index, (panel, rate) in enumerate(zip(panels, RATES, strict=True)):
+        for name, (losses, _) in curves.items():
+            runs, colour = losses[index], OPTIMIZERS[name][1]
+            steps = CHUNK * np.arange(1, runs.shape[1] + 1)
+            panel.plot(steps, runs.mean(axis=0), color=colour, label=name)
+            panel.fill_between(steps, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, lw=0)
+        panel.axhline(np.log(10), color="grey", linestyle=":", label="chance (ln 10)")
+        panel.set(title=f"learning rate {rate:g}", xlabel=f"step (batches of {BATCH} images)", yscale="log")
+    # A run that diverges leaves the picture instead of flattening the others.
+    panels[0].set_ylim(top=min(panels[0].get_ylim()[1], 10 * np.log(10)))
+    panels[0].set_ylabel(f"training loss (nats, mean of {CHUNK} steps)")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
+    return figure
+
+
+def read_options(arguments):
+    """Steps, seeds and the folder of the files; ``--quick`` changes what was not given."""
+
+    def count(text):
+        if not (text.isascii() and text.isdigit() and int(text) >= 1):
+            raise argparse.ArgumentTypeError(f"must be a whole number >= 1; got {text!r}")
+        return int(text)
+
+    parser = argparse.ArgumentParser("quickstart", description=__doc__)
+    text = f"per run, rounded up to a multiple of {CHUNK} (default: 2000; --quick: 100)"
+    parser.add_argument("--steps", type=count, metavar="N", help=text)
+    parser.add_argument("--seeds", type=count, metavar="N", help="runs per setting (default: 3; --quick: 2)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/quickstart"), metavar="DIR", help="of the files"
+    )
+    parser.add_argument("--quick", action="store_true", help="smaller, for less than a minute")
+    options = parser.parse_args(arguments)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"argument --out: cannot make the folder '{options.out}': {error.strerror}")
+    steps, seeds = (100, 2) if options.quick else (2000, 3)
+    return -(-(options.steps or steps) // CHUNK) * CHUNK, options.seeds or seeds, options.out
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs both parts; writes ``curves.csv``, ``curves.png`` and ``summary.json`` at the end."""
-    study = Study("quickstart", __doc__, arguments, SIZES)
-    options = study.options
-    data, test = _digits.load()
-    steps = -(-options.steps // CHUNK) * CHUNK
-    train_radamw(steps, data, test, study.console)
+    steps, seeds, out = read_options(arguments)
+    device = f"JAX {jax.__version__} on {jax.devices()[0].device_kind}"
+    print(device, flush=True)
+    digits = load_digits()
+    x, y = (digits.images[..., None].astype(np.float32) - 5) / 6, digits.target.astype(np.int32)
+    train_x, test_x, train_y, test_y = train_test_split(x, y, test_size=540, stratify=y, random_state=0)
+    test = test_x, test_y
 
-    digits = classification(Network, data, test, _digits.BATCH)
-    results = {}
-    for name, recipe in OPTIMIZERS.items():
-        results[name] = train(
-            study,
-            name,
-            digits,
-            recipe,
-            LEARNING_RATES,
-            seeds=options.seeds,
-            steps=steps,
-            chunk=CHUNK,
-            status=lambda p: (
-                f"accuracy {p['test_accuracy'].mean(axis=1).max():6.1%} at the best learning rate"
-            ),
-        )
-    study.write_csv("curves.csv", COLUMNS, rows_of(results, LEARNING_RATES, CHUNK, COLUMNS[4:]))
-    study.write_figure("curves.png", draw({name: curves["train_loss"] for name, curves in results.items()}))
-    accuracies = {name: curves["test_accuracy"] for name, curves in results.items()}
-    print_accuracies(accuracies, study.console)
-    study.console.print(READING.format(100 / len(test.labels)))
-    means = {
-        name: {str(rate): float(run[:, -1].mean()) for rate, run in zip(LEARNING_RATES, runs, strict=True)}
-        for name, runs in accuracies.items()
-    }
-    study.conclude([], {"test_accuracy": means})
+    train_radamw(steps, train_x, train_y, test)
+    curves = {}
+    for name, (recipe, _) in OPTIMIZERS.items():
+        curves[name] = train_all(recipe, seeds, steps, jnp.array(train_x), jnp.array(train_y), test)
+        best = curves[name][1][..., -1].mean(axis=1).max()
+        print(f"{name:<17} {steps:>5}/{steps}  accuracy {best:6.1%} at the best learning rate", flush=True)
+
+    print(f"\nTest accuracy in % at three learning rates: mean ± standard deviation over {seeds} seeds")
+    print(" " * 17, *(f"{f'rate {rate:g}':>12}" for rate in RATES))
+    last = {name: accuracies[..., -1] for name, (_, accuracies) in curves.items()}
+    for name, rates in last.items():
+        print(f"{name:<17}", *(f"{100 * runs.mean():5.1f} ± {100 * runs.std():4.1f}" for runs in rates))
+    print(f"One test image is {100 / len(test_y):.2f} %; differences within the spread say nothing.")
+
+    rows = [
+        (name, RATES[rate], seed, (i + 1) * CHUNK, f"{losses[rate, seed, i]:.6g}", accuracies[rate, seed, i])
+        for name, (losses, accuracies) in curves.items()
+        for rate, seed, i in np.ndindex(losses.shape)
+    ]
+    with (out / "curves.csv").open("w", newline="", encoding="utf-8") as file:
+        header = "optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy"
+        csv.writer(file).writerows([header, *rows])
+    draw(curves).savefig(out / "curves.png", dpi=150)
+    means = {name: dict(zip(RATES, rates.mean(axis=1).tolist(), strict=True)) for name, rates in last.items()}
+    summary = {"device": device, "steps": steps, "seeds": seeds, "test_accuracy": means}
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
+    print(f"Wrote curves.csv, curves.png and summary.json to {out}.")
+
+
+if __name__ == "__main__":
+    main()

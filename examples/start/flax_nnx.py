@@ -1,0 +1,74 @@
+"""RAdamW with Flax NNX: a convolutional network on handwritten digits, in nnx.Optimizer."""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import optax
+from flax import nnx
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+import radam_optax as rx
+
+
+class Network(nnx.Module):
+    """Two 3 x 3 convolutions, the second with stride 2, and a linear layer."""
+
+    def __init__(self, rngs: nnx.Rngs):
+        self.conv1 = nnx.Conv(1, 8, (3, 3), rngs=rngs)
+        self.conv2 = nnx.Conv(8, 16, (3, 3), strides=2, rngs=rngs)
+        self.linear = nnx.Linear(4 * 4 * 16, 10, rngs=rngs)
+
+    def __call__(self, images):
+        x = nnx.relu(self.conv1(images))
+        x = nnx.relu(self.conv2(x))
+        return self.linear(x.reshape(x.shape[0], -1))
+
+
+@nnx.jit
+def train_step(model, optimizer, images, labels):
+    """Changes model and optimizer in place; returns the loss before that."""
+
+    def cross_entropy(model):
+        return optax.softmax_cross_entropy_with_integer_labels(model(images), labels).mean()
+
+    loss, gradients = nnx.value_and_grad(cross_entropy)(model)
+    optimizer.update(model, gradients)
+    return loss
+
+
+@nnx.jit
+def accuracy(model, images, labels):
+    """The fraction of the images whose largest logit is at their label."""
+    return (model(images).argmax(axis=-1) == labels).mean()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Trains, and prints loss, test accuracy and how far the rectifier has opened."""
+    parser = argparse.ArgumentParser("flax_nnx", description=__doc__)
+    parser.add_argument("--steps", type=int, default=1000, help="default: %(default)s")
+    steps = parser.parse_args(arguments).steps
+
+    digits = load_digits()
+    images, labels = digits.images[..., None].astype(np.float32) / 16, digits.target.astype(np.int32)
+    train_x, test_x, train_y, test_y = train_test_split(images, labels, test_size=540, random_state=0)
+
+    model = Network(nnx.Rngs(0))
+    chain = optax.chain(optax.clip_by_global_norm(1.0), rx.radamw(0.01, weight_decay=0.01))
+    optimizer = nnx.Optimizer(model, chain, wrt=nnx.Param)
+
+    rng = np.random.default_rng(0)
+    for step in range(1, steps + 1):
+        batch = rng.integers(len(train_x), size=32)
+        loss = train_step(model, optimizer, train_x[batch], train_y[batch])
+        if step % 100 == 0 or step in (1, steps):
+            now = rx.rectification_stats(optimizer.opt_state)
+            rectifier = f"rho {float(now['rho']):6.1f}  r {float(now['r']):.3f}"
+            print(
+                f"step {step:4}  loss {loss:.4f}  accuracy {accuracy(model, test_x, test_y):.1%}  {rectifier}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Six optimizers at three learning rates on the digits."""
