@@ -22,10 +22,11 @@ from benchmarks.frame.spread import Spread, spread
 from benchmarks.subjects.peers import CATALOGUE, OURS, PACKAGES
 from benchmarks.timing.jax_step import JaxStep
 from benchmarks.timing.rounds import Timer, interleaved, timer
+from examples.data.pairs import START
 from examples.lab.options import positive_int
 from examples.models.mlp import MLP
 from examples.models.resnet import ResNet
-from examples.models.transformer import START, Transformer
+from examples.models.transformer import Transformer
 
 OPTIMIZERS = ["sgd", "adam", "radam"]
 GRADIENT = "gradient"

@@ -18,14 +18,15 @@ from rich.console import Console
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
 from benchmarks.subjects.codecs import CODECS
+from examples.data.pairs import END, padded
 from examples.data.text import Corpus, standard_library
 from examples.lab.console import task
 from examples.lab.options import positive_int
 from examples.lab.task import Task
 from examples.lab.training import train
-from examples.models.transformer import END, Transformer
+from examples.models.transformer import Transformer
 from examples.tasks.language import language_task
-from examples.tasks.sequences import padded, translation
+from examples.tasks.sequences import translation
 
 B2 = 0.999
 RATE = 0.003  # At the first step; it falls to zero, so that runs end with little noise of their own.

@@ -1,12 +1,10 @@
-"""A task of translation made on the spot: numbers in English words to digits."""
+"""Pairs that are made on the spot: numbers in English words, and in digits."""
 
 import functools
 
 import numpy as np
 
-from examples.lab.task import Task
-from examples.models.transformer import Transformer
-from examples.tasks.sequences import Pairs, padded, translation
+from examples.data.pairs import Pairs, padded
 
 LIMIT = 10**6  # Numbers are below it,
 TRAINING, HELD_OUT = 30_000, 256  # and so many of them are used.
@@ -50,17 +48,3 @@ def load() -> tuple[Pairs, Pairs]:
         [[digits[digit] for digit in str(number)] for number in numbers],
     )
     return Pairs(*(x[HELD_OUT:] for x in pairs)), Pairs(*(x[:HELD_OUT] for x in pairs))
-
-
-def numbers_task(
-    layers: int = 6, width: int = 32, batch: int = 32, dropout: float = 0.0, smoothing: float = 0.0
-) -> Task:
-    """Written-out numbers to digits, with a Transformer of four heads and ``2 * width`` hidden units."""
-
-    def make(rngs):
-        return Transformer(
-            len(WORDS), len(DIGITS), rngs,
-            layers=layers, width=width, heads=4, hidden=2 * width, dropout=dropout,
-        )  # fmt: skip
-
-    return translation(make, *load(), batch, smoothing)

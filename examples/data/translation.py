@@ -10,10 +10,8 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from examples.data.pairs import Pairs, padded
 from examples.data.split import DataError
-from examples.lab.task import Task
-from examples.models.transformer import Transformer
-from examples.tasks.sequences import Pairs, padded, translation
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 
@@ -100,18 +98,3 @@ def load(
     data, left_out = encode(train, learned, length)
     valid, _ = encode(valid, learned, length)
     return Corpus(data, Pairs(*(x[:held_out] for x in valid)), learned.get_vocab_size(), left_out)
-
-
-def text_task(
-    corpus: Corpus, layers: int = 6, width: int = 512, batch: int = 160,
-    dropout: float = 0.3, smoothing: float = 0.1,
-) -> Task:  # fmt: skip
-    """Text to text, with a Transformer of four heads and ``2 * width`` hidden units."""
-
-    def make(rngs):
-        return Transformer(
-            corpus.vocabulary, corpus.vocabulary, rngs,
-            layers=layers, width=width, heads=4, hidden=2 * width, dropout=dropout,
-        )  # fmt: skip
-
-    return translation(make, corpus.data, corpus.held_out, batch, smoothing)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-PAD, START, END = range(3)  # The first symbols of every vocabulary.
+from examples.data.pairs import PAD
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:

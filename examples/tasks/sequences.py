@@ -1,42 +1,15 @@
 """Translation of sequences as a task of training: cross-entropy per symbol, exact match."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
+from examples.data.pairs import PAD, Pairs
 from examples.data.split import batch_indices
 from examples.lab.task import Task
-from examples.models.transformer import END, PAD, START
-
-
-class Pairs(NamedTuple):
-    """Sources (n, s) and targets (n, t), int32; both end with END and PADs, targets begin with START."""
-
-    source: np.ndarray
-    target: np.ndarray
-
-
-def padded(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Pairs:
-    """Pairs as wide as the longest of them."""
-
-    def table(sequences):
-        rows = np.full((len(sequences), max(map(len, sequences))), PAD, np.int32)
-        for row, sequence in zip(rows, sequences, strict=True):
-            row[: len(sequence)] = sequence
-        return rows
-
-    return Pairs(table([[*s, END] for s in sources]), table([[START, *t, END] for t in targets]))
-
-
-def unigram_entropy(targets: np.ndarray) -> float:
-    """Nats per symbol, END included: the loss of the best model that sees neither source nor prefix."""
-    counts = np.array(list(Counter(targets[targets > START].tolist()).values()))
-    return float(-(counts / counts.sum() * np.log(counts / counts.sum())).sum())
 
 
 def cross_entropy(model: Any, source: jax.Array, target: jax.Array, smoothing: float = 0.0) -> jax.Array:

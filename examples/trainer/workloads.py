@@ -5,7 +5,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from examples.data import cifar10, digits, mnist, numbers, text, translation
+from examples.data import cifar10, digits, mnist, text, translation
 from examples.data.augmentation import Augmentation
 from examples.data.split import DataError, Split
 from examples.lab.task import Task
@@ -13,6 +13,7 @@ from examples.models.mlp import MLP
 from examples.models.resnet import ResNet
 from examples.tasks.classification import classification
 from examples.tasks.language import language_task
+from examples.tasks.translation import numbers_task, text_task
 from examples.trainer.calls import Call, CallError, Choices, make
 from examples.trainer.settings import Settings
 
@@ -75,7 +76,7 @@ def _pairs(
         held_out=held_out,
     )
     return {
-        "transformer": lambda layers=6, width=512, dropout=0.3, smoothing=0.1: translation.text_task(
+        "transformer": lambda layers=6, width=512, dropout=0.3, smoothing=0.1: text_task(
             corpus, layers, width, settings.batch, dropout, smoothing
         )
     }
@@ -95,7 +96,7 @@ DATA: dict[str, Callable[..., Models]] = {
         settings, text.one_billion_word(_folder(settings), megabytes, rare, vocabulary)
     ),
     "numbers": lambda settings: {
-        "transformer": lambda layers=2, width=64: numbers.numbers_task(layers, width, settings.batch)
+        "transformer": lambda layers=2, width=64: numbers_task(layers, width, settings.batch)
     },
     "pairs": lambda settings, source="de", target="en", vocabulary=10_000, length=100, held_out=1000: _pairs(
         settings, source, target, vocabulary, length, held_out

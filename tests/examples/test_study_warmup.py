@@ -14,18 +14,20 @@ nnx = pytest.importorskip("flax.nnx")
 import radam_optax as rx
 from examples.data import numbers as _numbers
 from examples.data import translation as _translation
+from examples.data.pairs import PAD, START, padded, unigram_entropy
 from examples.data.split import DataError
 from examples.lab.side_by_side import EDGES, magnitudes, side_by_side
 from examples.lab.study import Study
 from examples.lab.training import train
-from examples.models.transformer import PAD, START, Transformer, sinusoids
+from examples.models.transformer import Transformer, sinusoids
 from examples.studies.warmup import study as warmup
 from examples.studies.warmup.depths import DEPTHS, RATES
 from examples.studies.warmup.figures import SHOWN, medians
 from examples.studies.warmup.findings import EARLY, findings_of, map_findings
 from examples.studies.warmup.optimizers import ADAM, EPS, WARMUP, optimizers
 from examples.studies.warmup.runs import watched_steps
-from examples.tasks.sequences import cross_entropy, exact_match, padded, unigram_entropy
+from examples.tasks.sequences import cross_entropy, exact_match
+from examples.tasks.translation import numbers_task, text_task
 
 
 @nnx.jit
@@ -145,7 +147,7 @@ def test_gradients_are_counted_in_their_bins():
 
 
 def test_side_by_side_is_training_one_by_one(tmp_path):
-    task = _numbers.numbers_task(layers=1, width=8, batch=4, dropout=0.1)
+    task = numbers_task(layers=1, width=8, batch=4, dropout=0.1)
     study = Study("warmup", "", ["--out", str(tmp_path)], {})
     both = side_by_side(
         study, "both", task, [rx.sgd(0.1), rx.adam(0.01)], seeds=2, steps=4, chunk=2,
@@ -260,7 +262,7 @@ def test_text_pairs(folder):
     assert cache.stat().st_mtime_ns == stamp
     np.testing.assert_array_equal(again.data.source, corpus.data.source)
     assert load(folder, length=3).left_out > 0
-    task = _translation.text_task(corpus, layers=1, width=8, batch=2)
+    task = text_task(corpus, layers=1, width=8, batch=2)
     model = task.make(nnx.Rngs(0))
     loss = task.loss(model, task.take(task.choose(0, 1)[0]))
     assert 0 < loss < 3 * np.log(corpus.vocabulary)

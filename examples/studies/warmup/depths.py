@@ -11,6 +11,7 @@ from examples.studies.warmup.figures import draw_map, smooth
 from examples.studies.warmup.findings import map_findings
 from examples.studies.warmup.optimizers import ADAM, WARMUP, optimizers
 from examples.studies.warmup.runs import CHUNK, Sizes
+from examples.tasks.translation import numbers_task
 
 DEPTHS, RATES = (1, 2, 4, 6, 8), (1e-3, 2e-3, 4e-3, 8e-3)  # Of the map,
 MAP_STEPS, MAP_WARMUP = 250, 100  # whose runs are short.
@@ -28,7 +29,7 @@ def draw_depths(study: Study, sizes: Sizes) -> tuple[dict[str, np.ndarray], list
         results = side_by_side(
             study,
             f"{depth}+{depth} layers",
-            _numbers.numbers_task(depth, sizes.width, sizes.batch),
+            numbers_task(depth, sizes.width, sizes.batch),
             recipes,
             seeds=1,
             steps=MAP_STEPS,

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from examples.data import numbers as _numbers
 from examples.data import translation as _translation
+from examples.data.pairs import unigram_entropy
 from examples.lab.study import Study
 from examples.lab.task import Task
-from examples.tasks.sequences import unigram_entropy
+from examples.tasks.translation import numbers_task, text_task
 
 CHUNK = 50  # Steps between two evaluations, and that a point of the curves is the mean of.
 
@@ -53,7 +54,7 @@ def task_of(study: Study, sizes: Sizes) -> tuple[Task, dict[str, float]]:
             "symbol frequencies": unigram_entropy(_numbers.load()[0].target),
             "all but the source": _numbers.BLIND_LOSS,
         }
-        return _numbers.numbers_task(*shape), levels
+        return numbers_task(*shape), levels
     corpus = _translation.load(
         options.data_dir, options.out, source=options.source, target=options.target,
         vocabulary=options.vocabulary, length=options.length, held_out=sizes.batch,
@@ -63,4 +64,4 @@ def task_of(study: Study, sizes: Sizes) -> tuple[Task, dict[str, float]]:
         f"{options.length} pieces left out.",
         soft_wrap=True,
     )
-    return _translation.text_task(corpus, *shape), {"symbol frequencies": unigram_entropy(corpus.data.target)}
+    return text_task(corpus, *shape), {"symbol frequencies": unigram_entropy(corpus.data.target)}
