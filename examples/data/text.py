@@ -78,8 +78,8 @@ def standard_library(megabytes: int, rare: int, vocabulary: int, folder: Path | 
     held_out = range(HELD_OUT_EVERY - 1, len(files), HELD_OUT_EVERY)
     train = (i for i in range(len(files)) if i not in held_out)
     source = f"the sources of Python's standard library ({len(files)} files)"
-    texts = (chain.from_iterable(map(lines, part)) for part in (train, held_out))
-    return _corpus(*texts, IN_SOURCES, rare, vocabulary, source)
+    texts, unseen = (chain.from_iterable(map(lines, part)) for part in (train, held_out))
+    return _corpus(texts, unseen, IN_SOURCES, rare, vocabulary, source)
 
 
 def one_billion_word(folder: Path, megabytes: int, rare: int, vocabulary: int) -> Corpus:

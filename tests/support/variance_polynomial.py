@@ -9,13 +9,15 @@ the limit is 1/2. It is interpolated at the Chebyshev points of (0, 1), in digit
 powers of u, whose coefficients alternate in sign, loses nothing.
 """
 
+from typing import Any
+
 import mpmath as mp
 
 DEGREE = 22
 DIGITS = 80
 
 
-def variance(u: mp.mpf) -> mp.mpf:
+def variance(u: Any) -> Any:
     """f(u), where the two terms of size rho cancel but for 1/2: there are digits enough for that as well."""
     rho = 2 / u
     ratio = mp.exp(2 * (mp.loggamma((rho - 1) / 2) - mp.loggamma(rho / 2)))

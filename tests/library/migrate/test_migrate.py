@@ -591,7 +591,7 @@ def test_names_of_flax_fit_its_modules(linen):
     )
     if linen:
 
-        class Module(flax.linen.Module):
+        class Linen(flax.linen.Module):
             @flax.linen.compact
             def __call__(self):
                 flax.linen.Conv(3, (5, 5), name="conv")(jnp.ones((1, 9, 9, 2)))
@@ -600,11 +600,11 @@ def test_names_of_flax_fit_its_modules(linen):
                 flax.linen.LayerNorm(name="norm")(jnp.ones((1, 4)))
                 flax.linen.Embed(7, 4, name="words")(jnp.ones(1, int))
 
-        params = Module().init(jax.random.key(0))["params"]
+        params = Linen().init(jax.random.key(0))["params"]
     else:
         nnx = pytest.importorskip("flax.nnx")
 
-        class Module(nnx.Module):
+        class NNX(nnx.Module):
             def __init__(self, rngs):
                 self.conv = nnx.Conv(2, 3, (5, 5), rngs=rngs)
                 self.line = nnx.Conv(2, 3, (5,), rngs=rngs)
@@ -612,7 +612,7 @@ def test_names_of_flax_fit_its_modules(linen):
                 self.norm = nnx.LayerNorm(4, rngs=rngs)
                 self.words = nnx.Embed(7, 4, rngs=rngs)
 
-        params = nnx.state(Module(nnx.Rngs(0)), nnx.Param)
+        params = nnx.state(NNX(nnx.Rngs(0)), nnx.Param)
     moved = migrate.params_from_torch(theirs.state_dict(), params, names=migrate.flax_names)
     assert jax.tree.structure(moved) == jax.tree.structure(params)
     back = migrate.params_to_torch(moved, names=migrate.flax_names)
