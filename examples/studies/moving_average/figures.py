@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples.lab.style import BLUE, GREEN, ORANGE, RED
+from examples.lab.style import BLUE, OPTIMIZERS, ORANGE
 
-DECAY_COLOURS = (BLUE, RED)
+DECAY_COLOURS = (BLUE, ORANGE)
+ADAM = {"not corrected": "Adam, uncorrected", "corrected": "Adam"}  # By its label here, its name.
 
 
 def animated(
@@ -52,8 +53,8 @@ def animated(
         above.plot(t, factor, color=colour, lw=0.8, label=rf"$1 - b^t$, b = {decay:g}")
         grow(above, ratio, ".", color=colour, ms=4)
     above.plot([], [], ".", color="grey", label=f"E[average] / E[signal], {paths:,} signals")
-    for label, colour, steps in zip(("not corrected", "corrected"), (ORANGE, GREEN), adam, strict=True):
-        grow(below, steps, "-", color=colour, lw=1.8, label=label)
+    for (label, name), steps in zip(ADAM.items(), adam, strict=True):
+        grow(below, steps, lw=1.8, label=label, **OPTIMIZERS[name])
 
     lowest, highest = min(0, signal.min()), signal.max()
     left.set(title="A moving average started at zero", xlabel="step $t$", ylabel="value")
