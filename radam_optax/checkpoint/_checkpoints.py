@@ -1,15 +1,11 @@
 """The checkpoints of one run in one folder: saved whole, read where they are usable."""
 
-import errno
 import os
 import pathlib
-import re
 import secrets
-import shutil
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
@@ -18,20 +14,18 @@ from radam_optax._core.domains import count_of_updates, flag, transformation
 from radam_optax._core.messages import warn
 from radam_optax._core.owners import map_with_params
 from radam_optax._core.placement import fits, sharding_of
+from radam_optax.checkpoint import _orbax
 from radam_optax.checkpoint._checksum import checksum_of, data_of
-from radam_optax.checkpoint._manifest import Trees, crc32_of, leaves_of, manifest_of, refuse_others
-from radam_optax.checkpoint._processes import UnusableError, gathered, together
-
-try:
-    import orbax.checkpoint as ocp
-except ModuleNotFoundError as error:
-    message = "radam_optax.checkpoint needs Orbax: pip install 'radam-optax[checkpoint]'"
-    raise ModuleNotFoundError(message, name=error.name) from error
-
-# Errors that say nothing about the checkpoint: it may be read later.
-_PASSING = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT}
-_PATIENCE = 20 * 60  # Seconds for a write, and for the other processes to end theirs.
-_TRASH = "deleted"  # What Orbax discards is renamed into it first: nothing half deleted is ever listed.
+from radam_optax.checkpoint._errors import UnusableError, line_of
+from radam_optax.checkpoint._manifest import (
+    Trees,
+    crc32_of,
+    leaves_of,
+    manifest_of,
+    refuse_others,
+    with_checksums,
+)
+from radam_optax.checkpoint._processes import gathered, together
 
 
 class Restored(NamedTuple):
@@ -77,7 +71,7 @@ class Checkpoints:
         self._folder = pathlib.Path(os.path.abspath(folder))
         self._keep = keep
         self._unusable: set[int] = set()
-        self._saving: tuple[int, ocp.CheckpointManager] | None = None
+        self._saving: tuple[int, Any] | None = None
 
         def made() -> None:
             if jax.process_index() == 0:
@@ -119,16 +113,13 @@ class Checkpoints:
         trees = Trees(params, opt_state, extra)
         step, manifest = together(lambda: self._prepared(step, trees))
         leaves = leaves_of(trees)
-        mark = self._agreed(step, manifest, leaves)
+        mark = self._agreed(step, manifest)
+        manifest = with_checksums(manifest, self._agreed_checksums(step, leaves))
         manager = self._opened(mark)
         arrays = {path: data_of(leaf) for path, leaf in leaves.items() if np.size(leaf)}  # As Orbax asks for.
-        items = ocp.args.Composite(
-            arrays=ocp.args.PyTreeSave(arrays),
-            manifest=ocp.args.JsonSave({"content": manifest, "crc32": crc32_of(manifest)}),
-        )
         self._saving = step, manager
         try:
-            manager.save(step, args=items, force=True)
+            _orbax.write(manager, step, arrays, manifest)
         except Exception as error:
             self._end(error)
         if not self._asynchronous:
@@ -150,29 +141,32 @@ class Checkpoints:
             )
         return step, manifest
 
-    def _agreed(self, step: int, manifest: dict[str, Any], leaves: dict[str, Any]) -> str:
-        """A name that nobody used before, once all save the same; adds the checksums to the manifest."""
+    def _agreed(self, step: int, manifest: dict[str, Any]) -> str:
+        """A name that no save had before, once all processes are at the same one."""
         mine = step, crc32_of(manifest), secrets.randbits(32)
         steps, contents, marks = gathered(np.asarray(mine, np.uint32)).T
         if np.ptp(steps):
             raise ValueError(f"The processes cannot save together: they are at steps {steps.tolist()}.")
         if np.ptp(contents):
             raise ValueError(f"{self._at(step)} cannot be saved: the processes have different trees.")
-        totals = [checksum_of(leaf) for leaf in leaves.values()]
-        differ = np.ptp(gathered(np.asarray(totals, np.uint32)), axis=0)
-        for path, total, differs in zip(leaves, totals, differ, strict=True):
-            if differs:
-                raise ValueError(f"{self._at(step)} cannot be saved: the processes have different {path}.")
-            manifest["leaves"][path]["checksum"] = total
         return f"mark-{marks[0]}"
 
-    def _opened(self, mark: str) -> ocp.CheckpointManager:
-        """For one save: no other, were it into another folder, waits at its barriers."""
-        trash = self._folder / _TRASH
+    def _agreed_checksums(self, step: int, leaves: dict[str, Any]) -> dict[str, int]:
+        """By path, once all processes have the same ones."""
+        totals = {path: checksum_of(leaf) for path, leaf in leaves.items()}
+        differ = np.ptp(gathered(np.asarray([*totals.values()], np.uint32)), axis=0)
+        for path, differs in zip(totals, differ, strict=True):
+            if differs:
+                raise ValueError(f"{self._at(step)} cannot be saved: the processes have different {path}.")
+        return totals
+
+    def _opened(self, mark: str) -> Any:
+        """What writes, once all processes see a folder without what earlier saves have left."""
+        trash = self._folder / _orbax.TRASH
 
         def cleared() -> None:
             if jax.process_index() == 0:
-                self._sweep()
+                _orbax.sweep(self._folder)
                 (trash / mark).mkdir(parents=True)
                 for unusable in self._unusable.intersection(self.steps()):
                     (self._folder / str(unusable)).rename(trash / str(unusable))
@@ -187,19 +181,7 @@ class Checkpoints:
         together(cleared)
         self._unusable.clear()
         together(seen)
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=ocp.checkpoint_managers.LatestN(self._keep),
-            todelete_subdir=_TRASH,
-            async_options=ocp.AsyncOptions(timeout_secs=_PATIENCE),
-            # Named, they meet at barriers that have a time-out.
-            multiprocessing_options=ocp.options.MultiprocessingOptions(
-                barrier_sync_key_prefix=mark, active_processes=set(range(jax.process_count()))
-            ),
-            lightweight_initialize=True,
-            create=False,
-            save_root_metadata=False,
-        )
-        return together(lambda: ocp.CheckpointManager(self._folder, options=options))
+        return together(lambda: _orbax.opened(self._folder, self._keep, mark))
 
     def wait(self) -> None:
         """Returns when all that was saved is on disk. Raises OSError as :meth:`save` does."""
@@ -217,11 +199,11 @@ class Checkpoints:
                 cause = cause or error
         self._saving = None
         if jax.process_index() == 0:
-            self._sweep()
+            _orbax.sweep(self._folder)
         if cause is not None:
             while isinstance(cause, jax.errors.JaxRuntimeError) and isinstance(cause.__context__, Exception):
                 cause = cause.__context__  # Orbax waits for the others even after an error of its own.
-            raise OSError(f"{self._at(step)} could not be written: {_line(cause)}.") from cause
+            raise OSError(f"{self._at(step)} could not be written: {line_of(cause)}.") from cause
 
     def restore(
         self, params: Any, extra: Any = None, *, step: int | None = None, opt_state: Any = None
@@ -278,7 +260,7 @@ class Checkpoints:
     def _read(self, step: int, template: Trees) -> Restored:
         records, arrays = together(lambda: self._parts(step, template))
         leaves = {
-            p: _placed(arrays.pop(p, None), records[p], like) for p, like in leaves_of(template).items()
+            p: _orbax.placed(arrays.pop(p, None), records[p], like) for p, like in leaves_of(template).items()
         }
         totals = {path: checksum_of(leaf) for path, leaf in leaves.items()}
 
@@ -298,7 +280,7 @@ class Checkpoints:
                 f"{self._at(step)} does not exist for process {process}, but for process 0. "
                 "All processes must share the folder."
             )
-        item = self._load(step, "manifest", ocp.JsonCheckpointHandler(), ocp.args.JsonRestore())
+        item = _orbax.read_manifest(self._folder / str(step))
         manifest = item.get("content")
         if not manifest or crc32_of(manifest) != item.get("crc32"):
             raise UnusableError("its manifest is not what was written")
@@ -308,45 +290,10 @@ class Checkpoints:
         advice = "Restore with what wrote it, or start in another folder."
         ours = manifest_of(self._optimizer, template)
         refuse_others(f"{self._at(step)} was written", manifest, ours, advice)
-        likes = leaves_of(template).items()
-        how = {path: _how(like, records[path]) for path, like in likes if 0 not in records[path]["shape"]}
-        args = ocp.args.PyTreeRestore(dict.fromkeys(how, 0), restore_args=how, partial_restore=True)
-        return records, self._load(step, "arrays", ocp.PyTreeCheckpointHandler(), args)
-
-    def _load(self, step: int, item: str, handler: Any, args: Any) -> dict[str, Any]:
-        alone = {jax.process_index()}  # Where one cannot read, it is `together` that they find out.
-        options = ocp.options.MultiprocessingOptions(primary_host=min(alone), active_processes=alone)
-        try:
-            with ocp.Checkpointer(handler, multiprocessing_options=options) as reader:
-                return dict(reader.restore(self._folder / str(step) / item, args=args))
-        except (MemoryError, jax.errors.JaxRuntimeError):  # Of memory, of devices: not of what was read.
-            raise
-        except Exception as error:  # Of whatever kind: what Orbax cannot read is of no use.
-            if (code := _errno(error)) in _PASSING:
-                raise OSError(code, _line(error)) from error
-            raise UnusableError(_line(error)) from error
+        return records, _orbax.read_arrays(self._folder / str(step), leaves_of(template), records)
 
     def _at(self, step: int) -> str:
         return f"The checkpoint of step {step} in '{self._folder}'"
-
-    def _sweep(self) -> None:
-        """Removes what killed or failed saves have left, and what Orbax has discarded."""
-        for path in (self._folder / _TRASH, *self._folder.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*")):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _errno(error: Exception) -> int | None:
-    """What the system said; tensorstore's errors have it in their text."""
-    code = re.search(r"os_error_code='(\d+)'", str(error))
-    return int(code[1]) if code else getattr(error, "errno", None)
-
-
-def _line(error: Exception) -> str:
-    """An error in one line; tensorstore tells at length what it was about to do, last why it could not."""
-    text = " ".join(f"{type(error).__name__}: {error}".rstrip(".").split())
-    text = text if len(text) < 300 else f"{text[:140]} [...] {text[-150:]}"
-    code = _errno(error)
-    return text if code is None or isinstance(error, OSError) else f"{os.strerror(code)}: {text}"
 
 
 def _sharded_like(params: Any, init: Any) -> Any:
@@ -361,39 +308,3 @@ def _sharded_like(params: Any, init: Any) -> Any:
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
     return map_with_params(placed, jax.eval_shape(init, params), params)
-
-
-def _how(like: Any, record: dict[str, Any]) -> ocp.RestoreArgs:
-    """How Orbax is to read a leaf: its parts in their places where it can, the rest as NumPy's."""
-    if not hasattr(like, "dtype") or isinstance(like, np.ndarray | np.generic):
-        return ocp.RestoreArgs(restore_type=np.ndarray)
-    key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
-    if not key and jax.dtypes.canonicalize_dtype(record["dtype"]) != record["dtype"]:
-        raise ValueError(f"The checkpoint holds arrays of {record['dtype']}: switch JAX's x64 mode on.")
-    if key or record["weak_type"] or sharding_of(like) is None:
-        return ocp.RestoreArgs(restore_type=np.ndarray)
-    return ocp.ArrayRestoreArgs(sharding=sharding_of(like))
-
-
-def _placed(data: Any, record: dict[str, Any], like: Any) -> Any:
-    """What Orbax read (None: an array without elements), of the kind and in the place of ``like``."""
-    x: Any = np.empty(record["shape"], record["dtype"]) if data is None else data
-    if isinstance(like, np.ndarray) or isinstance(x, jax.Array):
-        return x
-    if isinstance(like, np.generic | bool | int | float | complex):
-        return type(like)(x.item())
-
-    def made(x):
-        if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
-            impl = []  # jax.random.key_impl takes no ShapeDtypeStruct.
-            jax.eval_shape(lambda key: impl.append(jax.random.key_impl(key)), like)
-            return jax.random.wrap_key_data(jnp.asarray(x), impl=impl[0])
-        if record["weak_type"]:
-            weak = jnp.full(x.shape, np.zeros((), x.dtype).item())  # A Python number's type is weak,
-            return weak.at[...].set(x) if weak.dtype == x.dtype else x  # and .at keeps it.
-        return x
-
-    sharding = sharding_of(like)
-    if sharding is None or sharding.is_fully_addressable:
-        return jax.device_put(made(x), sharding)
-    return jax.jit(made, out_shardings=sharding)(x)

@@ -52,6 +52,12 @@ def manifest_of(optimizer: Any, trees: Trees) -> dict[str, Any]:
     }
 
 
+def with_checksums(manifest: dict[str, Any], totals: dict[str, int]) -> dict[str, Any]:
+    """A manifest that says of each leaf what its checksum is."""
+    leaves = {path: record | {"checksum": totals[path]} for path, record in manifest["leaves"].items()}
+    return manifest | {"leaves": leaves}
+
+
 def _recipe(optimizer: Any) -> dict[str, Any] | None:
     """The call that made the optimizer; None for what the package did not make."""
     call = call_of(optimizer)

@@ -7,12 +7,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from radam_optax.checkpoint._errors import UnusableError
+
 T = TypeVar("T")
 _ROOM = 1000  # Bytes of a message that reach the other processes.
-
-
-class UnusableError(Exception):
-    """Why a checkpoint cannot be read, or is not what was written."""
 
 
 _KINDS = UnusableError, TypeError, ValueError, OSError, RuntimeError

@@ -28,8 +28,7 @@ import radam_optax as rx
 pytest.importorskip("orbax.checkpoint")
 import orbax.checkpoint as ocp
 
-from radam_optax import checkpoint
-from radam_optax.checkpoint import Checkpoints
+from radam_optax.checkpoint import Checkpoints, _orbax
 
 ROOT = pathlib.Path(__file__).parents[3]
 PATIENCE = 100  # Seconds for processes to start, to save, to end.
@@ -532,7 +531,7 @@ def refusals(folder):
 
 
 def full_disk(folder):
-    checkpoint._PATIENCE = 5
+    _orbax._PATIENCE = 5
     unlimited = resource.RLIM_INFINITY
     with Checkpoints(folder, TX, asynchronous=True) as checkpoints:
         checkpoints.save(1, *state_of(1, 2**16))
