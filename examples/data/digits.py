@@ -1,7 +1,5 @@
 """Handwritten digits: 1797 real images of 8 x 8 pixels, shipped with scikit-learn."""
 
-from typing import Any, cast
-
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -17,9 +15,8 @@ def load() -> tuple[Split, Split]:
 
     Pixels are centred and scaled by the mean and the standard deviation of the training split.
     """
-    digits = cast(Any, load_digits())
-    images = digits.images[..., None].astype(np.float32)
-    labels = digits.target.astype(np.int32)
+    pixels, digits = load_digits(return_X_y=True)
+    images, labels = pixels.reshape(-1, 8, 8, 1).astype(np.float32), digits.astype(np.int32)
     parts = train_test_split(images, labels, test_size=540, stratify=labels, random_state=0)
     train_x, test_x, train_y, test_y = map(np.asarray, parts)
     mean, std = train_x.mean(), train_x.std()

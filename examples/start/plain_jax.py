@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=1000, help="default: %(default)s")
     steps = parser.parse_args(arguments).steps
 
-    digits = load_digits()
-    images, labels = digits.data.astype(np.float32) / 16, digits.target.astype(np.int32)
+    pixels, digits = load_digits(return_X_y=True)
+    images, labels = pixels.astype(np.float32) / 16, digits.astype(np.int32)
     train_x, test_x, train_y, test_y = train_test_split(images, labels, test_size=540, random_state=0)
 
     key1, key2 = jax.random.split(jax.random.key(0))

@@ -171,8 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     steps, seeds, out = read_options(arguments)
     device = f"JAX {jax.__version__} on {jax.devices()[0].device_kind}"
     print(device, flush=True)
-    digits = load_digits()
-    x, y = (digits.images[..., None].astype(np.float32) - 5) / 6, digits.target.astype(np.int32)
+    pixels, digits = load_digits(return_X_y=True)
+    x, y = (pixels.reshape(-1, 8, 8, 1).astype(np.float32) - 5) / 6, digits.astype(np.int32)
     train_x, test_x, train_y, test_y = train_test_split(x, y, test_size=540, stratify=y, random_state=0)
     test = test_x, test_y
 

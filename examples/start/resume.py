@@ -37,6 +37,7 @@ def train_step(params, state, images, labels):
 
 def train(params, state, images, labels, steps):
     """The run after these steps; the batch of a step depends on its number alone, so that runs can go on."""
+    loss = np.nan
     for step in steps:
         batch = np.random.default_rng(step).integers(len(images), size=32)
         params, state, loss = train_step(params, state, images[batch], labels[batch])
@@ -50,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=200, help="default: %(default)s")
     steps = parser.parse_args(arguments).steps
     half = steps // 2
-    digits = load_digits()
-    images, labels = digits.data.astype(np.float32) / 16, digits.target.astype(np.int32)
+    pixels, digits = load_digits(return_X_y=True)
+    images, labels = pixels.astype(np.float32) / 16, digits.astype(np.int32)
 
     whole = train(*start(images), images, labels, range(steps))
 
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         template, _ = start(images)
         with Checkpoints(folder, OPTIMIZER) as checkpoints:
             restored = checkpoints.restore(template)
+    assert restored  # It is None where there is no checkpoint.
     print(f"Resumed at step {restored.step}")
     resumed = train(restored.params, restored.opt_state, images, labels, range(restored.step, steps))
 

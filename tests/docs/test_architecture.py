@@ -108,9 +108,10 @@ def test_no_import_leads_back():
     ("radam_optax.codecs._codec", "radam_optax._moments", "no arrow leads from codecs to algebra"),
     ("radam_optax.sharding._zero", "radam_optax.checkpoint", "no arrow leads from sharding to checkpoint"),
     ("radam_optax.presets._presets", "radam_optax.__init__", "no arrow leads from presets to door"),
-    ("radam_optax._monitor", "examples.lab.study", "no arrow leads from algebra to examples"),
-    ("examples.lab.study", "benchmarks.frame.figure", "no arrow leads from examples to frame"),
-    ("examples.lab.study", "tests.support.oracle", "no arrow leads from examples to None"),
+    ("radam_optax._monitor", "examples.lab.study", "no arrow leads from algebra to lab"),
+    ("examples.lab.study", "benchmarks.frame.figure", "no arrow leads from lab to frame"),
+    ("examples.lab.study", "tests.support.oracle", "no arrow leads from lab to None"),
+    ("examples.start.resume", "examples.lab.files", "no arrow leads from start to lab"),
     ("examples.lab.study", "radam_optax._numerics", "is private"),
     ("radam_optax._new", "radam_optax._rates", "no arrow leads from None to algebra"),
 ])  # fmt: skip
