@@ -92,6 +92,7 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
     """Compiles an optimizer's step: what one chip does in it, and which bars that misses."""
     init, step, state = compiled(tx, params)
     text = step.as_text()
+    # All is counted for one chip, which holds a part of each leaf, or all of it where it is not divided.
     sizes = [math.prod(leaf.sharding.shard_shape(leaf.shape)) for leaf in params.values()]
     matrix = min(size for size, leaf in zip(sizes, params.values(), strict=True) if leaf.ndim > 1)
     kernels = [kernel for kernel in hlo.kernels(text) if kernel.opcode not in hlo.MOVES]
@@ -103,6 +104,7 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
         "kernels": on_leaves,
         "other_kernels": len(kernels) - on_leaves,
         "bytes": hlo.moved_bytes(text),
+        # Gradients are read; parameters and state are read and written.
         "least_bytes": 3 * chip_bytes(params) + 2 * chip_bytes(state),
         "temp_bytes": step.memory_analysis().temp_size_in_bytes,
         "collectives": hlo.collectives(text) + hlo.collectives(init.as_text()),
@@ -110,7 +112,7 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
     missed = {
         "kernels": row["kernels"] > row["leaves"],
         "bytes": row["bytes"] > (1 + SCALARS) * row["least_bytes"],
-        "temporaries": row["temp_bytes"] >= 4 * matrix,
+        "temporaries": row["temp_bytes"] >= 4 * matrix,  # In float32 even the smallest would show.
         "collectives": row["collectives"] > 0,
     }
     return row | {"missed": [bar for bar, is_missed in missed.items() if is_missed]}

@@ -106,6 +106,7 @@ def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[
         return row | dict.fromkeys(unknown) | {"fits": False}
     memory, text = step.memory_analysis(), step.as_text()
     moved = hlo.moved_bytes(text)
+    # What is donated is argument and result in one, and would be counted twice.
     peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     return row | {
         "state_bytes": chip_bytes(shapes),

@@ -50,6 +50,7 @@ def measure(tx: optax.GradientTransformation, params: Any) -> Cost:
     """Traces, lowers and compiles as for the first time."""
     state = jax.eval_shape(tx.init, params)
     jitted = jitted_step(tx)
+    # What an earlier measurement traced must not help this one, nor its garbage be collected within it.
     jax.clear_caches()
     gc.collect()
     marks = [time.perf_counter()]
@@ -75,6 +76,7 @@ def equations(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:
 
 def jaxprs_in(equation: core.JaxprEqn) -> Iterator[core.Jaxpr]:
     """The jaxprs among an equation's parameters."""
+    # A call holds its program among its parameters, alone or, as the branches of a cond, in a tuple.
     for value in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda x: hasattr(x, "eqns")):
         if isinstance(value, core.ClosedJaxpr):
             yield value.jaxpr
@@ -114,6 +116,7 @@ def _rows(optimizer: str, leaves: int, kind: str, rounds: int) -> list[dict[str,
     transformations = {name: getattr(CATALOGUE[optimizer], field)() for name, field in PACKAGES.items()}
     costs: dict[str, list[Cost]] = {name: [] for name in PACKAGES}
     for i in range(rounds + 1):
+        # Who comes second finds the interpreter warmer: so it is each in turn.
         order = list(PACKAGES)[:: 1 if i % 2 else -1]
         for name in order:
             costs[name].append(measure(transformations[name], params))

@@ -96,6 +96,7 @@ class Training:
             return (optax.apply_updates(params, updates), variables, state), loss
 
         copy = jax.tree.map(jnp.copy, (self.params, self.variables))
+        # A call donates what it is given, so that only its results can go into the next one.
         held = [(*copy, tx.init(copy[0]))]
         compiled = jax.jit(step, donate_argnums=0).lower(held[0], self.batch).compile()
 

@@ -116,6 +116,7 @@ def bytes_per_parameter(tx: optax.GradientTransformation, params: Any) -> float:
 def log_second_moment(runs: Any) -> np.ndarray:
     """The mean of log(nu) over all parameters that have one, for each seed."""
     state = jax.vmap(jax.vmap(rx.decompress_state))(runs.opt_state)
+    # Of shape (rates, seeds, ...), with one rate.
     leaves = [np.asarray(x[0]).reshape(x.shape[1], -1) for x in jax.tree.leaves(optax.tree.get(state, "nu"))]
     nu = np.concatenate(leaves, axis=1)
     return np.asarray([np.log(row[row > 0]).mean() for row in nu])
@@ -181,6 +182,7 @@ def main(arguments: Sequence[str]) -> None:
                 status=lambda point: f"loss {point['test_loss'].mean():.4f}",
             )["test_loss"][0]  # fmt: skip
             size, moment = bytes_per_parameter(of(RATE), params), log_second_moment(loop.last)
+            # The first of the names is float32's, which all others are compared with.
             reference = reference or (curves[:, -1], moment)
             above = 100 * (curves[:, -1] / reference[0] - 1)
             ratio = np.exp((moment - reference[1]).mean())

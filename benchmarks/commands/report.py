@@ -57,6 +57,7 @@ def keep(result: Result, results: Path) -> Path:
     machine = re.sub(r"[^a-z0-9]+", "-", str(Machine(**result["machine"])).lower()).strip("-")
     path = results / f"{result['date']}-{machine}.json"
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    # Every round of every competitor would be megabytes; the tables say what is worth keeping.
     kept[_command(result)] = {key: value for key, value in result.items() if key != "rows"}
     results.mkdir(exist_ok=True)
     with atomic(path) as partial:

@@ -69,6 +69,7 @@ def main(arguments: Sequence[str]) -> None:
                     child = group.add_child(child)
                 group.measure(rounds)
                 bench.save()
+                # The next one's arrays of gigabytes have room only once these are gone.
                 del group
                 gc.collect()
     finally:

@@ -25,6 +25,7 @@ class Compiled(NamedTuple):
 def laid_out(leaves: Leaves, chips: Sequence[Any]) -> dict[str, jax.ShapeDtypeStruct]:
     """Parameters of a shape and axes each, over "rows" and "columns" of chips, as square as can be."""
     rows = 1 << math.ceil(math.log2(len(chips)) / 2)
+    # Twice as many rows as columns where the number of chips is no square.
     grid = np.reshape(np.asarray(chips), (rows, -1))
     mesh = Mesh(grid, ("rows", "columns"), axis_types=(AxisType.Auto,) * 2)
     return {
@@ -35,6 +36,7 @@ def laid_out(leaves: Leaves, chips: Sequence[Any]) -> dict[str, jax.ShapeDtypeSt
 
 def compiled(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeStruct]) -> Compiled:
     """Compiles ``init`` and the donated step, for the chips that the parameters are laid out over."""
+    # SGD's init reads no parameter. JAX would leave them out, and the program would be one of a single chip.
     init = jax.jit(tx.init, keep_unused=True).lower(params).compile()
     state = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),

@@ -46,7 +46,9 @@ class Child:
     """
 
     def __init__(self, flag: str):
+        # A fork would inherit a JAX that has started, with its flags and half of its threads.
         self._context = multiprocessing.get_context("spawn")
+        # The process takes the environment as it is when it starts; this one gets its own back at once.
         before = os.environ.get("XLA_FLAGS")
         os.environ["XLA_FLAGS"] = f"{before or ''} {flag}".strip()
         try:

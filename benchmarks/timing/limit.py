@@ -14,6 +14,7 @@ class _Pass:
     """One pass over memory by one fused loop; the result stays where it was donated."""
 
     def __init__(self, function: Any, *arrays: jax.Array):
+        # The array that a copy is written to is not read: JAX would leave it out, and write somewhere else.
         last = len(arrays) - 1
         jitted = jax.jit(function, donate_argnums=last, keep_unused=True)
         self._compiled = jitted.lower(*arrays).compile()
@@ -28,7 +29,7 @@ class _Pass:
 
 def limit_timers(bytes_moved: int) -> dict[str, Timer]:
     """Both ways to move so many bytes, half of them read and half written, in arrays of float32."""
-    x = jnp.ones(max(1, bytes_moved // 8))
+    x = jnp.ones(max(1, bytes_moved // 8))  # Of every 8 bytes a float32 is read, and one is written.
     passes = {
         SCALE: _Pass(_scaled, x + 0),
         COPY: _Pass(lambda source, target: _scaled(source), x, x + 0),

@@ -34,6 +34,7 @@ def timer(call: Callable[[], Any], wait: Callable[[], Any] = lambda: None) -> Ti
 
 def interleaved(timers: Mapping[str, Timer], rounds: int, warm_up: int = 2) -> dict[str, np.ndarray]:
     """Seconds of each competitor in each round, shape=(rounds,); the rounds of the warm-up are left out."""
+    # A fixed order would let each work in the caches, and in the heat, that always the same one left.
     order = np.random.default_rng(0)
     seconds = {name: np.zeros(rounds + warm_up) for name in timers}
     for i in range(rounds + warm_up):

@@ -62,7 +62,7 @@ class TorchStep:
         if compiles:
             self._step = compiled(self._step)
         else:
-            self._step()
+            self._step()  # PyTorch makes the state in the first step, and its bytes are asked for below.
         self._on_gpu = on_gpu
         state = [x for entry in self._optimizer.state.values() for x in entry.values() if torch.is_tensor(x)]
         self.bytes = sum(g.nbytes for g in gradients) + 2 * sum(x.nbytes for x in (*params, *state))
