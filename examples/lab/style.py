@@ -14,7 +14,6 @@ DASHED, DOTTED, DASH_DOT = "--", ":", "-."
 _LINES = {
     "SGD": (BLACK, "-"),
     "momentum": (GREY, "-"),
-    "SGD, momentum 0.9": (GREY, "-"),
     "Nesterov": (GREY, DASHED),
     "AdaGrad": (SKY, "-"),
     "AdamNC": (SKY, DASHED),
@@ -26,7 +25,6 @@ _LINES = {
     "Adam-2k": (RED, DASH_DOT),
     "Adam + linear warmup": (PURPLE, "-"),
     "Adam + untuned linear": (PURPLE, DASHED),
-    "Adam with warmup": (PURPLE, DASHED),
     "Adam + untuned exponential": (PURPLE, DOTTED),
     "AMSGrad": (BLUE, "-"),
     "AMSGrad, maximum last": (BLUE, "-"),
@@ -38,7 +36,6 @@ _LINES = {
     "RAdam": (GREEN, "-"),
     "RAdam, no SGD phase": (GREEN, DASHED),
     "RAdam, exact variance": (GREEN, DOTTED),
-    "RAdam + AMSGrad": (GREEN, DASH_DOT),
 }
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     name: {"color": colour, "linestyle": line} for name, (colour, line) in _LINES.items()
