@@ -63,7 +63,10 @@ def map_leaves(
         try:
             arrays = tuple(map(_as_array, row))
             _check_shapes(arrays)
-            run = _compiled(kernel, len(inputs), None if out is None else _as_array(out).dtype)
+            out_dtype = (
+                None if out is None else jnp.result_type(_as_array(out))
+            )  # As JAX takes a NumPy float64.
+            run = _compiled(kernel, len(inputs), out_dtype)
             rows.append(run(arrays, scalars))
         except _LeafError as error:
             raise error.at(_leaf_name(updates, index)) from None
