@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +11,8 @@ import optax
 from flax import nnx
 from flax.training.dynamic_scale import DynamicScale
 
+from examples.lab.step import Run, differentiate, update
 from examples.resilient.faults import spoil_gradients, spoil_images
-
-
-class Run(NamedTuple):
-    """All that training changes, and all that it depends on."""
-
-    params: Any
-    opt_state: optax.ApplyIfFiniteState
-    loss_scale: DynamicScale  # Stays as it is without float16.
 
 
 def guard(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -35,7 +28,7 @@ def guard(optimizer: optax.GradientTransformation) -> optax.GradientTransformati
 def start(optimizer: optax.GradientTransformation, params: Any) -> Run:
     """A run before its first step. A scale that is too large for the gradients is soon halved."""
     loss_scale = DynamicScale(growth_interval=100, fin_steps=jnp.int32(0), scale=jnp.float32(2**16))
-    return Run(params, jax.jit(optimizer.init)(params), loss_scale)
+    return Run(params, jax.jit(optimizer.init)(params), loss_scale=loss_scale)
 
 
 def make_program(optimizer: optax.GradientTransformation, graph: Any, float16: bool) -> Callable[..., Any]:
@@ -45,25 +38,21 @@ def make_program(optimizer: optax.GradientTransformation, graph: Any, float16: b
     ``float16``, the network computes in it, forward and backward; parameters and moments are float32.
     """
 
-    def cross_entropy(params: Any, images: jax.Array, labels: jax.Array) -> jax.Array:
+    def cross_entropy(
+        params: Any, variables: Any, batch: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, Any]:
+        images, labels = batch
         if float16:
             params, images = optax.tree.cast(params, jnp.float16), images.astype(jnp.float16)
         logits = nnx.merge(graph, params)(images).astype(jnp.float32)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean(), variables
 
     def step(run, batch):
-        params, opt_state, loss_scale = run
         images, labels, fault = batch
-        images = spoil_images(fault, images)
-        if float16:
-            differentiate = loss_scale.value_and_grad(cross_entropy)
-            loss_scale, _, loss, gradients = differentiate(params, images, labels)
-        else:
-            loss, gradients = jax.value_and_grad(cross_entropy)(params, images, labels)
-        gradients = spoil_gradients(fault, gradients)
-        updates, opt_state = optimizer.update(gradients, opt_state, params)
-        assert isinstance(opt_state, optax.ApplyIfFiniteState)
-        return Run(optax.apply_updates(params, updates), opt_state, loss_scale), (loss, opt_state.last_finite)
+        inputs = spoil_images(fault, images), labels
+        run, loss, gradients = differentiate(cross_entropy, run, inputs, scaled=float16)
+        run, _ = update(optimizer, run, spoil_gradients(fault, gradients))
+        return run, (loss, run.opt_state.last_finite)
 
     return jax.jit(lambda run, *batches: jax.lax.scan(step, run, batches), donate_argnums=0)
 

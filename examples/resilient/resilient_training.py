@@ -1,7 +1,5 @@
 """Training that survives NaN, overflow in float16, SIGKILL, corrupted checkpoints and a full disk."""
 
-import csv
-import logging
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -18,13 +16,14 @@ import radam_optax as rx
 from examples.data import digits
 from examples.data.split import batch_indices
 from examples.lab.console import device_line, make_console, print_table, task
-from examples.lab.files import write_csv
-from examples.lab.orbax import interrupts_wait
+from examples.lab.files import read_csv, write_csv
+from examples.lab.orbax import interrupts_wait, silence_orbax
 from examples.lab.settings import Count, Folder, Switch, make_folder
 from examples.lab.settings import read as read_flags
+from examples.lab.step import Run
 from examples.models.convolutional import Network
 from examples.resilient.faults import KINDS, draw
-from examples.resilient.guarded import Run, digest, guard, make_program, start
+from examples.resilient.guarded import digest, guard, make_program, start
 from examples.tasks.classification import accuracy
 from radam_optax.checkpoint import Checkpoints
 
@@ -75,17 +74,9 @@ def resume(checkpoints: Checkpoints, run: Run, seed: int, console: Console) -> t
         raise SystemExit(
             f"Cannot resume; --fresh would start anew. The checkpoints are of --seed {its_seed}."
         )
-    run = Run(restored.params, restored.opt_state, loss_scale)
+    run = Run(restored.params, restored.opt_state, loss_scale=loss_scale)
     console.print(f"Resumed at step {restored.step}, digest {digest(run)}", soft_wrap=True)
     return restored.step, run
-
-
-def read_log(path: Path, step: int) -> list[list[Any]]:
-    """The rows of the log up to a step."""
-    if step == 0 or not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
 
 
 def write_log(path: Path, rows: Sequence[Sequence[Any]]) -> None:
@@ -114,7 +105,7 @@ def main(arguments: Sequence[str]) -> None:
     """Trains; writes ``checkpoints/`` and ``log.csv`` on the way."""
     settings = read(arguments)
     make_folder(settings.out)
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
+    silence_orbax()
     every, seed = settings.save_every, settings.seed
     folder, log = settings.out / "checkpoints", settings.out / "log.csv"
     console = make_console()
@@ -129,7 +120,7 @@ def main(arguments: Sequence[str]) -> None:
     taken, failure = np.zeros(0, bool), None
     with Checkpoints(folder, optimizer) as checkpoints:
         first, run = resume(checkpoints, start(optimizer, params), seed, console)
-        rows = read_log(log, first)
+        rows: list[Sequence[Any]] = [*read_csv(log, first)]
         steps = first + -(-max(settings.steps - first, 0) // every) * every
         # The batch and the fault of a step depend on the seed and the step alone.
         batches = batch_indices(seed, steps, len(data.labels), digits.BATCH)

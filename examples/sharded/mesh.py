@@ -14,6 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from examples.data.split import DataError
 from examples.lab.options import positive_int
+from examples.lab.step import update
 from examples.models.decoder import DATA, FSDP, ROWS
 
 AXES = (DATA, FSDP)
@@ -82,22 +83,24 @@ def loss_of(graph: Any, params: Any, texts: jax.Array) -> jax.Array:
 
 
 def make_step(graph: Any, optimizer: optax.GradientTransformation) -> Callable[..., Any]:
-    """The jitted ``params, opt_state, loss = step(params, opt_state, batches)``.
+    """The jitted ``run, loss = step(run, batches)``.
 
     The gradient is the mean over batches, of shape (n, batch, length + 1), that are gone through one by one.
     """
 
-    def step(params, opt_state, batches):
+    def step(run, batches):
         def add(total, batch):
-            return jax.tree.map(jnp.add, total, jax.value_and_grad(loss_of, 1)(graph, params, batch)), None
+            return jax.tree.map(
+                jnp.add, total, jax.value_and_grad(loss_of, 1)(graph, run.params, batch)
+            ), None
 
-        zeros = jnp.zeros(()), jax.tree.map(jnp.zeros_like, params)
+        zeros = jnp.zeros(()), jax.tree.map(jnp.zeros_like, run.params)
         total, _ = jax.lax.scan(add, zeros, batches)
         loss, gradients = jax.tree.map(lambda x: x / len(batches), total)
-        updates, opt_state = optimizer.update(gradients, opt_state, params)
-        return optax.apply_updates(params, updates), opt_state, loss
+        run, _ = update(optimizer, run, gradients)
+        return run, loss
 
-    return jax.jit(step, donate_argnums=(0, 1))
+    return jax.jit(step, donate_argnums=0)
 
 
 def make_measure(graph: Any) -> Callable[..., jax.Array]:

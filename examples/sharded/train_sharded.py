@@ -4,15 +4,12 @@ Given again, the command goes on from the last checkpoint in --out, on any mesh 
 processes. All of them need the same --out, in a file system that they share.
 """
 
-import csv
 import json
-import logging
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax
 import jax
@@ -26,9 +23,11 @@ from rich.console import Console
 from examples.data.split import DataError
 from examples.data.text import Corpus, standard_library
 from examples.lab.console import device_line, make_console, print_table, task
-from examples.lab.files import atomic, write_csv, write_figure
-from examples.lab.orbax import interrupts_wait
+from examples.lab.files import atomic, read_csv, write_csv, write_figure
+from examples.lab.orbax import interrupts_wait, silence_orbax
 from examples.lab.settings import make_folder
+from examples.lab.step import Run
+from examples.lab.style import BLUE
 from examples.models.decoder import Decoder
 from examples.sharded.mesh import bytes_of, make_measure, make_mesh, make_step, random_windows, spread_windows
 from examples.sharded.processes import differences, ended_together, join, pack, unpack
@@ -39,13 +38,6 @@ from radam_optax.checkpoint import Checkpoints
 HELD_OUT = 8  # Batches.
 RARE = 3  # Words that occur as often as this or less become <unk>.
 COLUMNS = ("step", "loss")
-
-
-class Run(NamedTuple):
-    """All that training changes."""
-
-    params: Any
-    opt_state: Any
 
 
 def start(settings: Settings, words: int) -> tuple[Any, optax.GradientTransformation, Run]:
@@ -81,24 +73,16 @@ def resume(
 def save(checkpoints: Checkpoints, step: int, run: Run, depends_on: Mapping[str, Any]) -> None:
     """Begins to write a checkpoint."""
     try:
-        checkpoints.save(step, *run, pack(depends_on))
+        checkpoints.save(step, run.params, run.opt_state, pack(depends_on))
     except ValueError as error:  # The processes have folders of their own, say.
         raise DataError(str(error)) from error
-
-
-def read_curve(path: Path, step: int) -> list[Sequence[Any]]:
-    """The rows of the curve up to a step."""
-    if step == 0 or not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
 
 
 def draw(rows: Sequence[Sequence[Any]], unigram: float) -> Figure:
     """The loss over steps."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot(*np.array(rows, float).reshape(-1, 2).T, color="#0072B2", linewidth=1, label="training text")
+    axes.plot(*np.array(rows, float).reshape(-1, 2).T, color=BLUE, linewidth=1, label="training text")
     axes.axhline(unigram, color="grey", linestyle=":", label=f"frequencies of words: {unigram:.2f}")
     axes.set(title="Loss of the language model", xlabel="step", ylabel="nats per word")
     axes.grid(alpha=0.3)
@@ -127,7 +111,7 @@ def fit(
         ended_together(),
     ):
         first, run = resume(checkpoints, run, depends_on, free(settings))
-        rows = read_curve(curve, first)
+        rows: list[Sequence[Any]] = [*read_csv(curve, first)]
         if first >= settings.steps:
             console.print(f"There is nothing left to do: {first} of {settings.steps} steps are done.")
         elif first:
@@ -137,8 +121,7 @@ def fit(
                 losses = []
                 for step in range(begin, end):
                     texts = random_windows(corpus.train, settings.seed, step, shape, mesh)
-                    params, opt_state, loss = train_step(*run, texts)
-                    run = Run(params, opt_state)
+                    run, loss = train_step(run, texts)
                     losses.append(loss)
                 losses = np.array(jax.device_get(losses))
                 if not np.isfinite(losses).all():
@@ -176,7 +159,7 @@ def main(arguments: Sequence[str]) -> None:
     settings = read(arguments, __doc__)
     make_folder(settings.out)
     started = time.monotonic()
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
+    silence_orbax()
     corpus = standard_library(settings.megabytes, RARE, settings.vocabulary)
     depends_on = identity(settings, corpus)
     join(settings, depends_on)

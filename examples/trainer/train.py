@@ -1,11 +1,10 @@
 """A trainer to start from: any optimizer of the catalogue on images, text or pairs of texts."""
 
 import inspect
-import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +17,9 @@ from tensorboardX import SummaryWriter
 import radam_optax as rx
 from examples.data.split import DataError
 from examples.lab.console import device_line, make_console, task
-from examples.lab.orbax import interrupts_wait
+from examples.lab.orbax import interrupts_wait, silence_orbax
 from examples.lab.settings import make_folder
+from examples.lab.step import Run, differentiate, update
 from examples.lab.task import Task, evaluate, loss_of
 from examples.trainer.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
 from examples.trainer.settings import FILE, Settings, read, write
@@ -27,15 +27,6 @@ from examples.trainer.workloads import DATA, make_task
 from radam_optax.checkpoint import Checkpoints
 
 PATIENCE = 100  # Batches in a row without finite gradients, after which training stops.
-
-
-class Run(NamedTuple):
-    """All that training changes."""
-
-    params: Any
-    variables: Any  # Of the model, besides its parameters.
-    opt_state: Any
-    loss_scale: DynamicScale  # Stays as it is without float16.
 
 
 def make_program(
@@ -59,19 +50,10 @@ def make_program(
         return loss.astype(jnp.float32), after
 
     def micro_step(run, batch):
-        loss_scale = run.loss_scale
-        if precision == "float16":
-            differentiate = loss_scale.value_and_grad(loss_in_precision, has_aux=True)
-            loss_scale, finite, (loss, variables), gradients = differentiate(run.params, run.variables, batch)
-            # A batch that overflows must not leave its traces in the model's variables either.
-            variables = jax.tree.map(lambda new, old: jnp.where(finite, new, old), variables, run.variables)
-        else:
-            differentiate = jax.value_and_grad(loss_in_precision, has_aux=True)
-            (loss, variables), gradients = differentiate(run.params, run.variables, batch)
-        updates, opt_state = optimizer.update(gradients, run.opt_state, run.params)
-        params = optax.apply_updates(run.params, updates)
+        run, loss, gradients = differentiate(loss_in_precision, run, batch, scaled=precision == "float16")
+        run, updates = update(optimizer, run, gradients)
         norms = optax.tree.norm(gradients), optax.tree.norm(updates)
-        return Run(params, variables, opt_state, loss_scale), (loss, *norms)
+        return run, (loss, *norms)
 
     def step(run, batches):
         run, (losses, gradient_norms, update_norms) = jax.lax.scan(micro_step, run, batches)
@@ -113,7 +95,7 @@ def restore(checkpoints: Checkpoints, run: Run) -> tuple[int, Run]:
     if restored is None:
         return 0, run
     step, params, opt_state, (variables, loss_scale) = restored
-    return step, Run(params, variables, opt_state, loss_scale)
+    return step, Run(params, opt_state, variables, loss_scale)
 
 
 def describe() -> str:
@@ -139,7 +121,7 @@ def main(arguments: Sequence[str]) -> None:
     """Trains; writes checkpoints, TensorBoard scalars and the settings into ``--out``."""
     settings = read(arguments, __doc__, describe())
     make_folder(settings.out)
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs what it raises, once per thread.
+    silence_orbax()
     folder = open_folder(settings)
     console = make_console()
     console.print(device_line())
@@ -155,7 +137,7 @@ def main(arguments: Sequence[str]) -> None:
     program = make_program(workload, graph, optimizer, settings.precision)
     measure = jax.jit(lambda run, held_out: evaluate(workload, graph, run.params, run.variables, held_out))
     scale = DynamicScale(growth_interval=1000, fin_steps=jnp.int32(0), scale=jnp.float32(2**15))
-    run = Run(params, variables, jax.jit(optimizer.init)(params), scale)
+    run = Run(params, jax.jit(optimizer.init)(params), variables, scale)
 
     write(settings)
     started = time.monotonic()

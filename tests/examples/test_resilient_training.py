@@ -86,7 +86,7 @@ def restore_all():
             for step in checkpoints.steps():
                 extra = blank.loss_scale, jnp.asarray(0)
                 _, params, opt_state, (loss_scale, _) = checkpoints.restore(blank.params, extra, step=step)
-                found[step] = _guarded.digest(_guarded.Run(params, opt_state, loss_scale))
+                found[step] = _guarded.digest(_guarded.Run(params, opt_state, loss_scale=loss_scale))
         return found
 
     return digests
