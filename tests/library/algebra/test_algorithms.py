@@ -17,6 +17,7 @@ from optax import chain
 
 import radam_optax as rx
 from tests.support import oracle
+from tests.support.forms import in_forms
 
 STEPS, SIZE = 300, 6
 
@@ -486,7 +487,11 @@ PARITY = [
 ]
 
 
-@pytest.mark.parametrize(("name", "arguments"), PARITY, ids=[f"{name}-{','.join(a)}" for name, a in PARITY])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    in_forms(PARITY, list({name: (name, arguments) for name, arguments in PARITY}.values())),  # One of each.
+    ids=[f"{name}-{','.join(a)}" for name, a in PARITY],
+)
 def test_equals_optax(name, arguments, x64):
     """Changing the import is a drop-in: same names, same defaults, same updates."""
     if not name.startswith("scale_by"):

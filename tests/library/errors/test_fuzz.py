@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 
 import radam_optax as rx
 from radam_optax import migrate, presets
+from tests.support.forms import in_forms
 from tests.support.public import CODECS, PRESETS, PUBLIC, REQUIRED
 from tests.support.recipes import RECIPES
 
@@ -49,8 +50,10 @@ PACKAGE = str(pathlib.Path(rx.__file__).parent)
 LIBRARIES = (PACKAGE, str(pathlib.Path(optax.__file__).parent))
 
 
-def fuzz(quick, slow):
-    """Makes a test of ``check(data, ...)``: a quick round of so many cases, and a slow one of others."""
+def fuzz(some, others):
+    """Makes a test of ``check(data, ...)``: so many cases, the first third of which are the quick form's, and
+    so many others.
+    """
 
     def decorate(check):
         def test(cases, **fixtures):
@@ -67,14 +70,15 @@ def fuzz(quick, slow):
                 with bounded(), but_for_optax():
                     check(data, **fixtures)
 
-            (hypothesis.seed(cases)(case) if cases == slow and BUDGET == 1 else case)()
+            (hypothesis.seed(cases)(case) if cases == others and BUDGET == 1 else case)()
 
         parameters = [p for name, p in inspect.signature(check).parameters.items() if name != "data"]
         test.__name__, test.__doc__, test.__module__ = check.__name__, check.__doc__, check.__module__
         test.__signature__ = inspect.Signature(
             [inspect.Parameter("cases", inspect.Parameter.POSITIONAL_OR_KEYWORD), *parameters]
         )
-        return pytest.mark.parametrize("cases", [quick, pytest.param(slow, marks=pytest.mark.full)])(test)
+        third = some // 3
+        return pytest.mark.parametrize("cases", in_forms([third, some, others], [third]))(test)
 
     return decorate
 
