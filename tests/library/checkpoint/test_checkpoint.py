@@ -249,7 +249,7 @@ def test_what_a_reader_of_the_json_finds(tmp_path):
     assert manifest["recipe"]["arguments"]["b1"] == "0.9"
     assert manifest["links"] == (
         "(ScaleByAdaptiveRateState(FirstMomentState, (SecondMomentState, EmptyState, RectificationState)), "
-        "EmptyState, ScaleByScheduleState)"
+        "ScaleByScheduleState)"
     )
     assert manifest["leaves"]["params['w']"].items() >= {"shape": [2, 3], "dtype": "float32"}.items()
 
