@@ -23,10 +23,10 @@ All raise ValueError or TypeError for arguments outside their domain, and return
 :class:`optax.GradientTransformationExtraArgs`.
 """
 
-from radam_optax.presets._presets import (
-    keras_adam,
-    official_radam,
-    tfa_radam,
+from radam_optax.presets._authors import official_radam
+from radam_optax.presets._keras import keras_adam
+from radam_optax.presets._tensorflow_addons import tfa_radam
+from radam_optax.presets._torch import (
     torch_adagrad,
     torch_adam,
     torch_adamw,

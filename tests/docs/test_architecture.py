@@ -104,10 +104,10 @@ def test_no_import_leads_back():
 @pytest.mark.parametrize(("module", "target", "fault"), [
     ("radam_optax._core.leaves", "radam_optax._rates", "no arrow leads from core to algebra"),
     ("radam_optax._moments", "radam_optax._optimizers", "no arrow leads from algebra to catalogue"),
-    ("radam_optax._optimizers", "radam_optax.presets._presets", "no arrow leads from catalogue to presets"),
+    ("radam_optax._optimizers", "radam_optax.presets._torch", "no arrow leads from catalogue to presets"),
     ("radam_optax.codecs._codec", "radam_optax._moments", "no arrow leads from codecs to algebra"),
     ("radam_optax.sharding._zero", "radam_optax.checkpoint", "no arrow leads from sharding to checkpoint"),
-    ("radam_optax.presets._presets", "radam_optax.__init__", "no arrow leads from presets to door"),
+    ("radam_optax.presets._torch", "radam_optax.__init__", "no arrow leads from presets to door"),
     ("radam_optax._monitor", "examples.lab.study", "no arrow leads from algebra to lab"),
     ("examples.lab.study", "benchmarks.frame.figure", "no arrow leads from lab to frame"),
     ("examples.lab.study", "tests.support.oracle", "no arrow leads from lab to None"),

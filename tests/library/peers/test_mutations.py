@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from radam_optax import presets
-from radam_optax.presets import _presets
 from tests.support.parity import NOISE, build, distance, follow
 
-SOURCE = pathlib.Path(_presets.__file__).read_text("utf-8")
+# The files of the presets; what they share comes first.
+FILES = sorted(
+    pathlib.Path(presets.__file__).parent.glob("_[a-z]*.py"), key=lambda file: (file.stem != "_parts", file)
+)
 STEPS = 320  # To just behind the first spike.
 
 
@@ -91,13 +93,25 @@ def body_nodes(function):
     return [node for statement in code for node in ast.walk(statement)]
 
 
+def source():
+    """The files as one module, in which a changed part is what all of them use."""
+    statements = [node for file in FILES for node in ast.parse(file.read_text("utf-8")).body]
+    future = [node for node in statements if getattr(node, "module", "") == "__future__"]
+    rest = [
+        node
+        for node in statements
+        if not (isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{presets.__name__}."))
+    ]
+    return ast.Module([*future[:1], *(node for node in rest if node not in future)], [])
+
+
 def functions(tree):
     return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
 def sites():
     """(function, number of the node in its body, number of the change, description) of every mutant."""
-    for function in functions(ast.parse(SOURCE)):
+    for function in functions(source()):
         for i, node in enumerate(body_nodes(function)):
             for j, (description, _) in enumerate(changes(node)):
                 yield function.name, i, j, description
@@ -105,9 +119,7 @@ def sites():
 
 def users(name):
     """The presets that call a function, directly or not."""
-    calls = {
-        f.name: {n.id for n in body_nodes(f) if isinstance(n, ast.Name)} for f in functions(ast.parse(SOURCE))
-    }
+    calls = {f.name: {n.id for n in body_nodes(f) if isinstance(n, ast.Name)} for f in functions(source())}
     found = {name}
     while more := {f for f, called in calls.items() if called & found} - found:
         found |= more
@@ -115,9 +127,13 @@ def users(name):
 
 
 def mutant(name, i, j):
-    tree = ast.parse(SOURCE)
+    tree = source()
     node = body_nodes(next(f for f in functions(tree) if f.name == name))[i]
     list(changes(node))[j][1](node)
+    return executed(tree)
+
+
+def executed(tree):
     module = types.ModuleType("radam_optax.mutant")
     exec(compile(ast.fix_missing_locations(tree), "<mutant>", "exec"), vars(module))
     return module
@@ -152,8 +168,16 @@ def test_the_original_is_not_noticed():
     assert np.isfinite(original("torch_adam", 0)).all()
 
 
+def test_the_files_as_one_module_hold_every_preset_once_and_are_not_noticed():
+    names = [f.name for f in functions(source())]
+    assert len(names) == len(set(names))
+    assert set(TRIALS) == set(presets.__all__) <= set(names)
+    together = executed(source())
+    assert not any(is_noticed(together, preset, 0) for preset in TRIALS)
+
+
 # Short cuts past links that would do nothing.
-SAME = {("_is_zero", "1 for 0")}
+SAME = {("is_zero", "1 for 0")}
 
 
 @pytest.mark.full
