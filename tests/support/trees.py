@@ -47,3 +47,8 @@ def _assert_leaf_close(a, b, *, ulps):
     a, b = np.asarray(a).astype(wide), np.asarray(b).astype(wide)
     assert np.isfinite(a).all()
     np.testing.assert_allclose(a, b, rtol=ulps * eps, atol=ulps * eps * np.abs(b).max(initial=0))
+
+
+def bits(tree):
+    """What two trees have in common if and only if they are equal to the last bit."""
+    return [(x.dtype, x.shape, np.asarray(x).tobytes()) for x in jax.tree.leaves(tree)]
