@@ -25,17 +25,10 @@ Shared arguments:
 PyTorch is imported only to make tensors or to read its files.
 """
 
-from radam_optax.migrate._moves import (
-    flax_names,
-    from_optax,
-    from_torch,
-    load_torch,
-    params_from_torch,
-    params_to_torch,
-    same_names,
-    to_optax,
-    to_torch,
-)
+from radam_optax.migrate._files import load_torch
+from radam_optax.migrate._names import flax_names, same_names
+from radam_optax.migrate._optax import from_optax, to_optax
+from radam_optax.migrate._torch import from_torch, params_from_torch, params_to_torch, to_torch
 
 __all__ = [
     "flax_names",

@@ -13,10 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from radam_optax._core.domains import count_of_updates
 from radam_optax._core.messages import name_of
 from radam_optax._core.placement import sharding_of
 from radam_optax._core.values import as_scalar
 from radam_optax._rates import RectificationState
+from radam_optax.migrate._tensors import array_of
 
 ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace")
 _CLOCKS = ("count", "elapsed")
@@ -90,27 +92,22 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
     return _with_rectifications(state, params, optimizer)
 
 
+def known_count(held: int | None, count: int | None) -> int | None:
+    """The number of updates that a state holds, or else the one given."""
+    if count is None:
+        return held
+    count = int(count_of_updates("count", count))
+    if held not in (None, count):
+        raise ValueError(f"The state holds the number of updates, {held}; `count` is {count}.")
+    return count
+
+
 def _clock(name: str, value: Any) -> float:
     array = np.asarray(array_of(f"`{name}`", value))
     kind = np.integer if name == "count" else np.floating
     if array.shape or not np.issubdtype(array.dtype, kind) or not array >= 0:
         raise ValueError(f"`{name}` must be a {kind.__name__} scalar >= 0; got {value!r}.")
     return array.item()
-
-
-def array_of(what: str, x: Any) -> np.ndarray | jax.Array:
-    """An array from a tensor on any device, or from a number; bfloat16 goes through float32, which holds it.
-
-    Raises ValueError if it holds anything but numbers.
-    """
-    if hasattr(x, "detach"):
-        x = x.detach().cpu()
-        x = x.float().numpy().astype(jnp.bfloat16) if str(x.dtype) == "torch.bfloat16" else x.numpy()
-    if isinstance(x, float | complex) or (isinstance(x, int) and abs(x) < 2**63):
-        x = np.asarray(x)
-    if not (isinstance(x, np.ndarray | np.generic | jax.Array) and jnp.issubdtype(x.dtype, jnp.number)):
-        raise ValueError(f"{what} must hold numbers; got {x!r}.")
-    return x if isinstance(x, jax.Array) else np.asarray(x)
 
 
 def _with_rectifications(state: Any, params: Any, optimizer: Any) -> Any:
