@@ -55,6 +55,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.full)
 
 
+def pytest_sessionfinish():
+    """Before what was used is counted."""
+    from tests.support import forks
+
+    forks.close()
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """Of the process that the others have reported to, which has waited for them."""
     if not hasattr(config, "workerinput"):

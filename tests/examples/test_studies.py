@@ -6,12 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+from tests.support.forks import Forked, forks
 
 for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tokenizers"):
     pytest.importorskip(package)
@@ -31,11 +34,10 @@ STUDIES = [
 TOO_SHORT = {"learning_rates", "warmup"}  # Quick runs of these say that they are no ground for a verdict.
 
 
-def start(name: str, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-m", "examples", name, *options]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    )
+def start(name: str, *options: str) -> Forked:
+    """The study, forked from a process that has imported what studies need."""
+    server = forks("examples.lab.study", "matplotlib.figure", "sklearn.datasets", "tokenizers")
+    return server.start("examples", name, *options)
 
 
 def run(name: str, *options: str) -> tuple[int, str, str]:
@@ -91,9 +93,9 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
 def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
     options = ("--steps", "80000", "--seeds", "2", "--out")
     with start("counterexample", *options, str(tmp_path / "interrupted")) as process:
-        assert process.stdout is not None
-        while "AdaGrad" not in process.stdout.readline():
-            pass
+        while "AdaGrad" not in process.written()[0]:
+            assert process.poll() is None, process.written()
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (130, "Interrupted.\n")

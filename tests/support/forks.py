@@ -5,9 +5,7 @@ real as one that ``python -W error -m MODULE`` starts: it has devices, threads, 
 and can be killed. The server, in which no thread and no device exists yet, is this file run as a program.
 """
 
-import atexit
 import contextlib
-import functools
 import gc
 import importlib
 import json
@@ -150,12 +148,20 @@ class Forked:
         return tuple(text.decode() for text in self._written)
 
 
-@functools.cache
+SERVERS = {}
+
+
 def forks(*modules):
     """The server of these modules; of one for every user, which ends with the tests."""
-    found = Forks(*modules)
-    atexit.register(found.close)
-    return found
+    if modules not in SERVERS:
+        SERVERS[modules] = Forks(*modules)
+    return SERVERS[modules]
+
+
+def close():
+    """Ends all servers."""
+    while SERVERS:
+        SERVERS.popitem()[1].close()
 
 
 def serve(modules):

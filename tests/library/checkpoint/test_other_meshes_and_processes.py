@@ -10,8 +10,6 @@ import resource
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -29,8 +27,8 @@ pytest.importorskip("orbax.checkpoint")
 import orbax.checkpoint as ocp
 
 from radam_optax.checkpoint import Checkpoints, _orbax
+from tests.support.forks import forks
 
-ROOT = pathlib.Path(__file__).parents[3]
 PATIENCE = 100  # Seconds for processes to start, to save, to end.
 
 
@@ -270,20 +268,9 @@ def start(function, folder, count):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    flags = " ".join(f for f in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in f)
-    env = os.environ | {"XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count=2"}
-    script = f"from {__name__} import join; join(*__import__('sys').argv[1:])"
-    return [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", script, function, str(folder), address, str(count), str(i)],
-            cwd=ROOT,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        for i in range(count)
-    ]
+    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    call = "tests.support.call", __name__, "join", function, folder, address, count
+    return [forks(__name__).start(*call, i, environment=devices) for i in range(count)]
 
 
 def end(processes):
@@ -448,8 +435,6 @@ def test_a_killed_process_tears_nothing(victim, moment, tmp_path):
 def join(function, folder, address, count, index):
     """Called in a process of its own."""
     jax.config.update("jax_numpy_dtype_promotion", "strict")
-    jax.config.update("jax_compilation_cache_dir", str(ROOT / ".jax_cache"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.distributed.initialize(address, int(count), int(index), heartbeat_timeout_seconds=10)
     globals()[function](pathlib.Path(folder))
 
