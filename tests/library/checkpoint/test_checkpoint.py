@@ -17,7 +17,8 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import radam_optax as rx
-from tests.support.recipes import RECIPES, build
+from tests.support.forms import in_forms
+from tests.support.recipes import build, every_recipe
 from tests.support.runs import apply
 from tests.support.trees import gradients, tree
 
@@ -73,7 +74,7 @@ def assert_resumes(folder, make, params, grads, *, at):
     assert_same((resumed, resumed_state), (current, state))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@every_recipe
 def test_a_resumed_run_is_bitwise_the_uninterrupted_one(name, tmp_path):
     """In every dtype, with empty, scalar and missing leaves; RAdam begins to rectify after the pause."""
     stacked = gradients()
@@ -101,7 +102,9 @@ WRAPPED = {
 }
 
 
-@pytest.mark.parametrize("name", WRAPPED)
+@pytest.mark.parametrize(
+    "name", in_forms(WRAPPED, ("MultiSteps", "inject_hyperparams", "partition", "noise"))
+)
 def test_it_resumes_in_the_wrappers_of_optax(name, tmp_path):
     rng = np.random.default_rng(0)
     grads = [

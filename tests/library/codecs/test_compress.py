@@ -15,6 +15,7 @@ from benchmarks.subjects.nearest import BFloat16Nearest
 from radam_optax import codecs
 from radam_optax.codecs._compress import CompressedState
 from radam_optax.codecs._encoded import Encoded
+from tests.support.forms import in_forms
 from tests.support.meshes import COLLECTIVES
 from tests.support.recipes import MOVES_BY_ITSELF, build
 from tests.support.runs import apply, counted, run
@@ -271,7 +272,7 @@ KINDS = [
 KINDS += ["adabelief_nesterov", "yogi", "torch_nadam", "official_radam"]
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", in_forms(KINDS, ("adadelta", "amsgrad_forgetting", "radam", "torch_nadam")))
 def test_recipes_run_as_without(name):
     """With sixteen bits of mantissa, the run is that in float32 but for errors as small, and in any dtype."""
     plain, compressed = build(name), rx.compress_state(build(name), CODECS["compensated"], min_size=0)
@@ -441,7 +442,7 @@ def test_extra_arguments_reach_the_inner_transformation():
     np.testing.assert_array_equal(updates["w"], 2.0)
 
 
-@every_codec
+@pytest.mark.parametrize("name", in_forms(CODECS, ("compensated", "int8")))
 def test_jit_vmap_scan_donation_and_one_compilation(name):
     tx = rx.compress_state(rx.scale_by_adam(), CODECS[name], min_size=0)
     params = {"w": jnp.asarray(spread(3, (8, 64), 1.0))}
@@ -493,10 +494,14 @@ def sharded(axis_type):
     }
 
 
-@pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
-@pytest.mark.parametrize(
-    "codec", [*(CODECS[n] for n in ("stochastic", "compensated", "float8")), codecs.int8_blockwise(shards=8)]
-)
+PLACES = [
+    (codec, axis_type)
+    for codec in (*map(CODECS.get, ("stochastic", "compensated", "float8")), codecs.int8_blockwise(shards=8))
+    for axis_type in (AxisType.Auto, AxisType.Explicit)
+]
+
+
+@pytest.mark.parametrize(("codec", "axis_type"), in_forms(PLACES, (PLACES[-2], PLACES[1])), ids=str)
 def test_codes_are_sharded_like_their_parameter_and_nothing_is_communicated(codec, axis_type):
     params = sharded(axis_type)
     tx = rx.compress_state(rx.scale_by_rms(), codec, min_size=0)
@@ -518,24 +523,23 @@ def test_codes_are_sharded_like_their_parameter_and_nothing_is_communicated(code
     jax.tree.map(np.testing.assert_array_equal, new_state, on_one_device)
 
 
-def test_a_checkpoint_holds_the_codes_bitwise_and_where_they_were(tmp_path):
+@pytest.mark.parametrize("name", in_forms([name for name in CODECS if name != "int8_shards"], ("int8",)))
+def test_a_checkpoint_holds_the_codes_bitwise_and_where_they_were(name, tmp_path):
     checkpoint = pytest.importorskip("radam_optax.checkpoint")
     params = sharded(AxisType.Auto)
-    for name, codec in {**CODECS, "int8": codecs.int8_blockwise(shards=8)}.items():
-        if name == "int8_shards":
-            continue
-        tx = rx.compress_state(rx.radam(0.1), codec, min_size=0)
-        update = jax.jit(tx.update)
-        _, state = update(params, tx.init(params), params)
-        with checkpoint.Checkpoints(tmp_path / name, tx) as checkpoints:
-            checkpoints.save(1, params, state)
-            restored = checkpoints.restore(params).opt_state
-        for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(restored), strict=True):
-            np.testing.assert_array_equal(old, new)
-            assert not old.ndim or new.sharding.is_equivalent_to(old.sharding, old.ndim)
-        jax.tree.map(np.testing.assert_array_equal, *(update(params, s, params) for s in (state, restored)))
+    codec = codecs.int8_blockwise(shards=8) if name == "int8" else CODECS[name]
+    tx = rx.compress_state(rx.radam(0.1), codec, min_size=0)
+    update = jax.jit(tx.update)
+    _, state = update(params, tx.init(params), params)
+    with checkpoint.Checkpoints(tmp_path, tx) as checkpoints:
+        checkpoints.save(1, params, state)
+        restored = checkpoints.restore(params).opt_state
+    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(restored), strict=True):
+        np.testing.assert_array_equal(old, new)
+        assert not old.ndim or new.sharding.is_equivalent_to(old.sharding, old.ndim)
+    jax.tree.map(np.testing.assert_array_equal, *(update(params, s, params) for s in (state, restored)))
     with (
-        checkpoint.Checkpoints(tmp_path / "int8", rx.radam(0.1)) as checkpoints,
+        checkpoint.Checkpoints(tmp_path, rx.radam(0.1)) as checkpoints,
         pytest.raises(ValueError, match=r"was written by compress_state\(.*; the optimizer is radam"),
     ):
         checkpoints.restore(params)

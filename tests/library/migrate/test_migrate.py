@@ -1,6 +1,7 @@
 """A run that moves in its middle between frameworks goes on as if nothing had happened."""
 
 import functools
+import itertools
 import pickle
 import re
 
@@ -12,6 +13,7 @@ import pytest
 
 import radam_optax as rx
 from radam_optax import migrate, presets
+from tests.support.forms import in_forms
 
 HALF = 500
 SHAPES = {
@@ -60,16 +62,23 @@ def gradients():
     return jax.tree.map(lambda *leaves: np.stack(leaves), *steps)
 
 
-def follow(tx, params, state, steps):
-    """Parameters and state after the steps."""
+def follower(tx):
+    """Gives parameters and state after some steps; compiled once for all parts of the same length."""
 
     def step(carry, g):
         params, state = carry
         updates, state = tx.update(g, state, params)
         return (optax.apply_updates(params, updates), state), None
 
-    part = jax.tree.map(lambda g: g[steps.start : steps.stop], gradients())
-    return jax.jit(lambda *carry: jax.lax.scan(step, carry, part)[0])(params, state)
+    scan = jax.jit(lambda params, state, part: jax.lax.scan(step, (params, state), part)[0])
+    return lambda params, state, steps: scan(
+        params, state, jax.tree.map(lambda g: g[steps.start : steps.stop], gradients())
+    )
+
+
+def follow(tx, params, state, steps):
+    """Parameters and state after the steps."""
+    return follower(tx)(params, state, steps)
 
 
 class InTorch:
@@ -122,7 +131,9 @@ MOVES = {
     "sgd": ("SGD", {"momentum": 0.9}, functools.partial(rx.sgd, momentum=0.9)),
     "sgd_dampened": ("SGD", {"momentum": 0.9, "dampening": 0.5}, presets.torch_sgd),
 }
-every_move = pytest.mark.parametrize("name", MOVES)
+# Between them they have every kind of state.
+COVERING = ("adamw", "amsgrad_preset", "radam", "rmsprop_centred", "adagrad", "nadam", "sgd_dampened")
+every_move = pytest.mark.parametrize("name", in_forms(MOVES, COVERING))
 
 
 def preset_with(factory, arguments):
@@ -203,9 +214,11 @@ OPTAX = {
 }
 
 
-@pytest.mark.parametrize("name", [*OPTAX, "rmsprop_centred"])
-@pytest.mark.parametrize("direction", ["from_optax", "to_optax"])
-@pytest.mark.parametrize("schedule", [False, True])
+BETWEEN = list(itertools.product([*OPTAX, "rmsprop_centred"], ["from_optax", "to_optax"], [False, True]))
+ONCE = [BETWEEN[4 * i + i % 4] for i in range(len(BETWEEN) // 4)]  # Each name, in turn with each of the rest.
+
+
+@pytest.mark.parametrize(("name", "direction", "schedule"), in_forms(BETWEEN, ONCE))
 def test_between_optax_and_here(name, direction, schedule, x64):
     arguments = OPTAX.get(name, {"centered": True, "eps": 1e-3})
     name = name.partition("_")[0]
@@ -214,8 +227,9 @@ def test_between_optax_and_here(name, direction, schedule, x64):
     first, second = (theirs, ours) if direction == "from_optax" else (ours, theirs)
     params = jax.tree.map(jnp.asarray, to_flax(START))
     with jax.numpy_dtype_promotion("standard"):
-        expected, _ = follow(first, params, first.init(params), range(2 * HALF))
-        halfway, state = follow(first, params, first.init(params), range(HALF))
+        run = follower(first)
+        halfway, state = run(params, first.init(params), range(HALF))
+        expected, _ = run(halfway, state, range(HALF, 2 * HALF))
         state = getattr(migrate, direction)(state, halfway, second, count=HALF)
         actual, _ = follow(second, halfway, state, range(HALF, 2 * HALF))
     close(actual, expected)

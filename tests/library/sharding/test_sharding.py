@@ -15,10 +15,14 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import radam_optax as rx
+from tests.support.forms import in_forms
 from tests.support.meshes import collectives, mesh_of, put
-from tests.support.recipes import RECIPES, build
+from tests.support.recipes import COVERING, RECIPES, build
 
 every_axis_type = pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
+# Many in one program, which is compiled in less time than each of them alone.
+PROGRAMS = {"covering": COVERING, "others": [name for name in RECIPES if name not in COVERING]}
+every_recipe = pytest.mark.parametrize("program", in_forms(PROGRAMS, ("covering",)))
 
 # Data parallel, FSDP, tensor parallel, both, all three; two layouts of one shape. What an axis does not
 # divide (5, 3) JAX keeps whole, or refuses. Parts leave a remainder to vectorized loops.
@@ -72,9 +76,9 @@ def check(tx, params, *, jitted=True):
         assert strays(tree, params) == []
 
 
-def run_every_recipe(leaves, axis_type, **axes):
-    """All of them in one program: what it returns at each step. Nothing strays, nothing is communicated."""
-    txs = {name: build(name) for name in RECIPES}
+def run_recipes(program, leaves, axis_type, **axes):
+    """Some of them in one program: what it returns at each step. Nothing strays, nothing is communicated."""
+    txs = {name: build(name) for name in PROGRAMS[program]}
     trees = draws(8, mesh_of(axis_type, **axes))
     params, *gradients = ({name: tree[name] for name in leaves} for tree in trees)
 
@@ -97,7 +101,8 @@ def run_every_recipe(leaves, axis_type, **axes):
     return history
 
 
-def test_every_recipe_has_the_same_bits_on_any_number_of_devices():
+@every_recipe
+def test_every_recipe_has_the_same_bits_on_any_number_of_devices(program):
     """Of real numbers. Sums of two products, |g|^2, XLA for CPUs rounds once or twice as it vectorizes."""
     some = {"both", "eighths", "rows"}
 
@@ -109,14 +114,16 @@ def test_every_recipe_has_the_same_bits_on_any_number_of_devices():
             if not {getattr(key, "key", None) for key in path} & (LAYOUTS.keys() - some)
         ]
 
-    alone = run_every_recipe(some, AxisType.Auto, data=1, fsdp=1, tensor=1)
-    assert_same(run_every_recipe(some, AxisType.Auto, data=1, fsdp=2, tensor=1), alone)
-    assert_same(run_every_recipe(some, AxisType.Auto, data=1, fsdp=2, tensor=2), alone)
-    assert_same(of_some(run_every_recipe(LAYOUTS, AxisType.Auto, data=2, fsdp=2, tensor=2)), of_some(alone))
+    alone = run_recipes(program, some, AxisType.Auto, data=1, fsdp=1, tensor=1)
+    assert_same(run_recipes(program, some, AxisType.Auto, data=1, fsdp=2, tensor=1), alone)
+    assert_same(run_recipes(program, some, AxisType.Auto, data=1, fsdp=2, tensor=2), alone)
+    found = run_recipes(program, LAYOUTS, AxisType.Auto, data=2, fsdp=2, tensor=2)
+    assert_same(of_some(found), of_some(alone))
 
 
-def test_every_recipe_on_explicit_axes():
-    run_every_recipe({"both", "swapped", "all"}, AxisType.Explicit, data=2, fsdp=2, tensor=2)
+@every_recipe
+def test_every_recipe_on_explicit_axes(program):
+    run_recipes(program, {"both", "swapped", "all"}, AxisType.Explicit, data=2, fsdp=2, tensor=2)
 
 
 @pytest.mark.parametrize("axes", [{"x": 8}, {"x": 4, "y": 2}], ids=str)
@@ -139,8 +146,12 @@ WRAPPERS = {
 }
 
 
-@every_axis_type
-@pytest.mark.parametrize("name", WRAPPERS)
+WRAPPED = [(name, axis_type) for name in WRAPPERS for axis_type in (AxisType.Auto, AxisType.Explicit)]
+
+
+@pytest.mark.parametrize(
+    ("name", "axis_type"), in_forms(WRAPPED, [WRAPPED[2 * i + i % 2] for i in range(len(WRAPPERS))])
+)
 def test_wrapped_state_is_sharded_like_its_parameter(name, axis_type):
     params = sharded_params(axis_type)
     if name == "MultiSteps":
