@@ -14,7 +14,7 @@ from tests.support.trees import bits
 
 
 class Loop:
-    """The loop of ``examples/resilient_training.py``, one step at a time, with faults at will."""
+    """The loop of ``examples/resilient``, one step at a time, with faults at will."""
 
     def __init__(self, float16):
         from flax import nnx
