@@ -40,7 +40,7 @@ def start(name: str, *options: str) -> Forked:
     return server.start("examples", name, *options)
 
 
-def run(name: str, *options: str) -> tuple[int, str, str]:
+def run(name: str, *options: str) -> tuple[int | None, str, str]:
     """Exit code, standard output and standard error."""
     with start(name, *options) as process:
         out, err = process.communicate(timeout=600)
