@@ -42,7 +42,7 @@ def inverse_root(eps: NonNegative = 1e-8, eps_root: NonNegative = 0.0) -> optax.
     def update(updates, state, params=None):
         del params
         if not is_static(eps):
-            kernel, scalars = _inverse_root_if, (eps_root, jnp.where(eps == 0, 1, eps), eps > 0)
+            kernel, scalars = _inverse_root_if, (eps_root, jnp.where(eps == 0, 1, eps), eps != 0)
         elif eps > 0:
             kernel, scalars = _inverse_root, (eps_root, eps)
         else:
@@ -64,8 +64,8 @@ def _inverse_of_root(v, eps_root):
     return jax.lax.select(at_0, jax.lax.full_like(v, 0), rate)
 
 
-def _inverse_root_if(v, eps_root, eps, positive):
-    return jax.lax.select(positive, _inverse_root(v, eps_root, eps), _inverse_of_root(v, eps_root))
+def _inverse_root_if(v, eps_root, eps, given):
+    return jax.lax.select(given, _inverse_root(v, eps_root, eps), _inverse_of_root(v, eps_root))
 
 
 @jax.custom_jvp

@@ -23,6 +23,12 @@ it misses the heartbeat (``heartbeat_timeout_seconds``, 100 by default). Where o
 the others hear of it after 20 minutes, within which every write has to be done.
 """
 
+try:
+    import orbax.checkpoint as _orbax_checkpoint  # noqa: F401
+except ModuleNotFoundError as error:
+    message = "radam_optax.checkpoint needs Orbax: pip install 'radam-optax[checkpoint]'"
+    raise ModuleNotFoundError(message, name=error.name) from error
+
 from radam_optax.checkpoint._checkpoints import Checkpoints, Restored
 
 __all__ = [

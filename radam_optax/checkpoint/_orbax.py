@@ -7,16 +7,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 
 from radam_optax._core.placement import sharding_of
 from radam_optax.checkpoint._errors import told
 from radam_optax.checkpoint._manifest import crc32_of
-
-try:
-    import orbax.checkpoint as ocp
-except ModuleNotFoundError as error:
-    message = "radam_optax.checkpoint needs Orbax: pip install 'radam-optax[checkpoint]'"
-    raise ModuleNotFoundError(message, name=error.name) from error
 
 TRASH = "deleted"  # What Orbax discards is renamed into it first: nothing half deleted is ever listed.
 _PATIENCE = 20 * 60  # Seconds for a write, and for the other processes to end theirs.

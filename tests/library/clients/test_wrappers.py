@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from tests.support.recipes import build, every_recipe
+from tests.support.recipes import build, every_recipe, some_recipes
 from tests.support.runs import apply
 from tests.support.trees import assert_close
 
@@ -41,7 +41,7 @@ def test_masked_leaves_the_rest_alone(name):
     assert_close(params["b"], PARAMS["b"] + GRADS[0]["b"] + GRADS[1]["b"] + GRADS[2]["b"])
 
 
-@every_recipe
+@some_recipes
 def test_multi_transform_steps_each_group_as_if_alone(name):
     tx = optax.multi_transform({"x": build(name), "y": optax.sgd(0.1)}, {"a": "x", "b": "y"})
     params, _ = follow(tx, GRADS[:3])
@@ -56,7 +56,7 @@ def standard_promotion():
         yield
 
 
-@every_recipe
+@some_recipes
 @pytest.mark.usefixtures("standard_promotion")
 def test_multi_steps_equals_steps_with_mean_gradients(name):
     params, state = follow(optax.MultiSteps(build(name), every_k_schedule=2), GRADS)
@@ -69,7 +69,7 @@ def test_multi_steps_equals_steps_with_mean_gradients(name):
     assert_close(state.inner_opt_state, expected_state, ulps=64)
 
 
-@every_recipe
+@some_recipes
 def test_apply_if_finite_keeps_a_bad_gradient_out(name):
     """The state stays to the last bit, and training goes on as if the bad step had not been."""
     bad = jax.tree.map(lambda g: g.at[..., 0].set(jnp.nan), GRADS[1])
@@ -81,7 +81,7 @@ def test_apply_if_finite_keeps_a_bad_gradient_out(name):
     assert_close(state.inner_state, expected_state)
 
 
-@every_recipe
+@some_recipes
 @pytest.mark.usefixtures("standard_promotion")
 def test_lookahead_pulls_the_slow_parameters_halfway(name):
     tx = optax.lookahead(build(name), sync_period=2, slow_step_size=0.5)

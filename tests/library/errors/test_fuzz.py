@@ -577,7 +577,7 @@ def check_run(data, wrappers, tree, recipe, steps):
 EAGER = (bare, behind_a_clip, masked, partitioned)
 
 
-@pytest.mark.parametrize("mode", ["float32", "x64"])
+@pytest.mark.parametrize("mode", in_forms(["float32", "x64"], ["float32"]))
 @fuzz(60, 140)
 def test_any_tree_and_recipe_gives_the_numbers_of_each_leaf_alone(data, mode):
     """Eager, so that the kernels, cached by shape and dtype, are compiled once for all cases."""

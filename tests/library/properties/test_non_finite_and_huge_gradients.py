@@ -10,6 +10,7 @@ import optax
 import pytest
 
 import radam_optax as rx
+from tests.support.forms import in_forms
 from tests.support.recipes import build, every_recipe
 from tests.support.trees import bits
 
@@ -137,7 +138,7 @@ def test_a_spike_slows_amsgrad_down_for_good():
     assert np.isclose(slowdown(rx.adam(1.0, b2=B2)), 1.0, rtol=1e-3)
 
 
-@pytest.mark.parametrize("decay", [0.99, 0.998])
+@pytest.mark.parametrize("decay", in_forms([0.99, 0.998], [0.99]))
 def test_a_forgetting_maximum_recovers_in_time(decay):
     """It is Adam again after ln(what the spike left) / (1 - decay) steps, halfway there at half of them."""
     time = math.ceil(math.log(LEFT) / -math.log(decay))
@@ -146,7 +147,7 @@ def test_a_forgetting_maximum_recovers_in_time(decay):
     assert np.isclose(slowdown(tx, time // 2), LEFT**0.25, rtol=0.2)
 
 
-@pytest.mark.parametrize("ratio", [1.0, 2.0, 10.0])
+@pytest.mark.parametrize("ratio", in_forms([1.0, 2.0, 10.0], [2.0]))
 def test_clipping_bounds_what_a_spike_leaves(ratio):
     """At a norm of so many ordinary ones, a spike counts as a gradient of that size."""
     clip = optax.clip_by_global_norm(ratio * 10.0)  # Unit gradients of 100 elements have norm 10.

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 import pytest
 
-from tests.support.recipes import MOVES_BY_ITSELF, RECIPES, build, every_recipe
+from tests.support.recipes import MOVES_BY_ITSELF, RECIPES, build, every_recipe, some_recipes
 from tests.support.runs import apply, counted, run
 from tests.support.trees import STEPS, assert_close, gradients, tree
 
@@ -34,7 +34,7 @@ def test_a_fresh_state_can_be_donated(name):
     jax.block_until_ready(step(params, tx.init(params), params))
 
 
-@every_recipe
+@some_recipes
 def test_jit_equals_eager(name):
     tx, params = build(name), tree(0)
     _, updates, state = jax.jit(functools.partial(run, tx))(params, gradients())
@@ -75,7 +75,7 @@ def test_statistics_of_low_precision_parameters_are_float32_and_real_where_they_
         assert leaf.dtype == ("complex64" if "complex64" in path and not real else "float32"), path
 
 
-@every_recipe
+@some_recipes
 def test_scan_with_mixed_gradient_dtypes(name):
     """bfloat16 gradients for float32 parameters and the reverse follow the run in equal dtypes."""
     tx = build(name)
@@ -119,7 +119,7 @@ def test_one_compilation_serves_many_steps(name):
     assert len(traces) == 1
 
 
-@every_recipe
+@some_recipes
 def test_vmap_over_parameters_equals_a_loop(name):
     tx = build(name)
     params = jax.tree.map(lambda a, b: jnp.stack([a, b]), tree(0), tree(7))
@@ -131,7 +131,7 @@ def test_vmap_over_parameters_equals_a_loop(name):
         assert_close(jax.tree.map(lambda x: x[i], batched), alone)  # noqa: B023
 
 
-@every_recipe
+@some_recipes
 def test_vmap_over_hyperparameters_equals_a_loop(name):
     """All numeric arguments batched at once; each lane equals the optimizer built from Python numbers."""
     arguments = numeric_arguments(name)
