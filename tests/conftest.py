@@ -5,8 +5,8 @@ for: it covers every kind of thing that the library does, the full form every ca
 of a parametrized one, that is of the full form alone has the mark ``full``; everything in ``tests/examples``
 and ``tests/benchmarks`` has it by its place. So ``pytest -m full`` is what the quick form has left out, and a
 test never asks in which form it runs. Helpers are in ``tests/support``: `forms.in_forms` marks all cases but
-a few, `recipes.every_recipe` does so for the recipes, `processes.environment` is for processes that a test
-starts.
+a few, `recipes.every_recipe` does so for the recipes,
+`forks.forks` starts the processes of tests from one that has imported what they need.
 
 Strict everywhere: dtype promotion, rank promotion; warnings are errors (pyproject.toml).
 """
