@@ -35,6 +35,7 @@ from radam_optax import migrate, presets
 from tests.support.forms import in_forms
 from tests.support.public import CODECS, PRESETS, PUBLIC, REQUIRED
 from tests.support.recipes import RECIPES
+from tests.support.trees import bits
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*never rectifies:UserWarning"),
@@ -51,9 +52,10 @@ LIBRARIES = (PACKAGE, str(pathlib.Path(optax.__file__).parent))
 
 
 def fuzz(some, others):
-    """Makes a test of ``check(data, ...)``: so many cases, the first third of which are the quick form's, and
-    so many others.
+    """Makes a test of ``check(data, ...)``: so many cases, a third of which are the quick form's, and so many
+    others.
     """
+    third = some // 3
 
     def decorate(check):
         def test(cases, **fixtures):
@@ -70,15 +72,14 @@ def fuzz(some, others):
                 with bounded(), but_for_optax():
                     check(data, **fixtures)
 
-            (hypothesis.seed(cases)(case) if cases == others and BUDGET == 1 else case)()
+            (hypothesis.seed(cases)(case) if cases != third and BUDGET == 1 else case)()
 
         parameters = [p for name, p in inspect.signature(check).parameters.items() if name != "data"]
         test.__name__, test.__doc__, test.__module__ = check.__name__, check.__doc__, check.__module__
         test.__signature__ = inspect.Signature(
             [inspect.Parameter("cases", inspect.Parameter.POSITIONAL_OR_KEYWORD), *parameters]
         )
-        third = some // 3
-        return pytest.mark.parametrize("cases", in_forms([third, some, others], [third]))(test)
+        return pytest.mark.parametrize("cases", in_forms([third, some - third, others], [third]))(test)
 
     return decorate
 
@@ -1216,10 +1217,6 @@ def damage(data, folder):
             if kind == "folder":
                 path.mkdir()
     return done
-
-
-def bits(tree):
-    return jax.tree.structure(tree), [(str(x.dtype), np.asarray(x).tobytes()) for x in jax.tree.leaves(tree)]
 
 
 def check_checkpoint(data, folder, copy_to):
