@@ -5,7 +5,7 @@ import re
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding
 
 COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
 
@@ -13,6 +13,11 @@ COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "
 def mesh_of(axis_type, **axes):
     devices = np.reshape(jax.devices()[: math.prod(axes.values())], tuple(axes.values()))
     return Mesh(devices, tuple(axes), axis_types=(axis_type,) * len(axes))
+
+
+def grid_of(*shape, axis_type=AxisType.Auto):
+    """Of one axis, ``x``, or two."""
+    return mesh_of(axis_type, **dict(zip("xy", shape, strict=False)))
 
 
 def put(mesh, x, spec):

@@ -18,6 +18,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import radam_optax as rx
 from tests.support.forms import in_forms
+from tests.support.meshes import grid_of
 from tests.support.recipes import build, every_recipe
 from tests.support.runs import apply
 from tests.support.trees import gradients, tree
@@ -675,10 +676,6 @@ checkpoints.close()
 # ---- Sharding.
 
 
-def mesh_of(*shape, axis_type=AxisType.Auto):
-    return jax.make_mesh(shape, ("x", "y"), axis_types=(axis_type,) * 2)
-
-
 def put(params, mesh, **specs):
     return {
         name: jax.device_put(p, NamedSharding(mesh, PartitionSpec(*specs[name])))
@@ -694,8 +691,8 @@ def test_sharded_parameters_come_back_in_the_shardings_of_the_template(axis_type
         "b": jnp.arange(8.0),
         "c": jnp.full(8, 1 + 2j, "complex64"),
     }
-    written = put(params, mesh_of(4, 2, axis_type=axis_type), w=("x", "y"), b=("x",), c=())
-    template = put(params, mesh_of(2, 4, axis_type=axis_type), w=("y",), b=(("x", "y"),), c=("x",))
+    written = put(params, grid_of(4, 2, axis_type=axis_type), w=("x", "y"), b=("x",), c=())
+    template = put(params, grid_of(2, 4, axis_type=axis_type), w=("y",), b=(("x", "y"),), c=("x",))
     with Checkpoints(tmp_path / "sharded", tx) as checkpoints:
         checkpoints.save(1, written, jax.jit(tx.init)(written))
     with Checkpoints(tmp_path / "not", tx) as checkpoints:

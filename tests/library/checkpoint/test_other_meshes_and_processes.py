@@ -28,6 +28,7 @@ import orbax.checkpoint as ocp
 
 from radam_optax.checkpoint import Checkpoints, _orbax
 from tests.support.forks import forks
+from tests.support.meshes import grid_of
 
 PATIENCE = 100  # Seconds for processes to start, to save, to end.
 
@@ -51,13 +52,6 @@ def shapes_of(tx, rows=64):
         "one": jax.ShapeDtypeStruct((), "float32"),
     }
     return params, jax.eval_shape(tx.init, params)
-
-
-def mesh_of(*shape, axis_type=AxisType.Auto):
-    devices = jax.devices()[: np.prod(shape)]
-    return jax.make_mesh(
-        shape, ("x", "y")[: len(shape)], axis_types=(axis_type,) * len(shape), devices=devices
-    )
 
 
 def spread(tree, mesh):
@@ -113,7 +107,7 @@ def test_a_checkpoint_moves_between_meshes(name, tmp_path):
     """From 8 devices to 4, to 2x4, to none in particular; nothing in the manifest tells where it was."""
     tx = TRANSFORMATIONS[name]()
     params, state = numbers(shapes_of(tx), 0)
-    meshes = [mesh_of(8), mesh_of(4, axis_type=AxisType.Explicit), mesh_of(2, 4)]
+    meshes = [grid_of(8), grid_of(4, axis_type=AxisType.Explicit), grid_of(2, 4)]
     current = spread((params, state), meshes[0])
     with Checkpoints(tmp_path, tx) as checkpoints:
         for step, mesh in enumerate([*meshes[1:], None]):
@@ -135,7 +129,7 @@ def test_a_checkpoint_moves_between_meshes(name, tmp_path):
 def test_what_is_sharded_is_read_in_parts(tmp_path, monkeypatch):
     """Orbax is asked for whole arrays only where there is no sharding to read into."""
     tx = rx.radam(0.1)
-    params, state = spread(numbers(shapes_of(tx), 0), mesh_of(8))
+    params, state = spread(numbers(shapes_of(tx), 0), grid_of(8))
     extra = {"host": np.arange(3), "number": 3, "free": jnp.ones(2), "there": params["w"]}
     whole, deserialize = [], ocp.type_handlers.NumpyHandler.deserialize
 
@@ -154,7 +148,7 @@ def test_what_is_sharded_is_read_in_parts(tmp_path, monkeypatch):
 
 
 def test_state_that_is_divided_further_is_read_in_parts(tmp_path):
-    mesh = mesh_of(8)
+    mesh = grid_of(8)
     tx = rx.sharding.shard_state(rx.radam(0.1), mesh, "x")
     params = jax.device_put({"w": jnp.ones((16, 8))}, NamedSharding(mesh, PartitionSpec()))
     init = jax.jit(tx.init)
@@ -170,8 +164,8 @@ def test_state_that_is_divided_further_is_read_in_parts(tmp_path):
 
 
 def test_random_keys_and_weak_types_return_to_their_meshes(tmp_path):
-    params, tx = spread({"w": np.ones((8, 8), "float32")}, mesh_of(8)), rx.sgd(0.1)
-    sharding = NamedSharding(mesh_of(4), PartitionSpec("x"))
+    params, tx = spread({"w": np.ones((8, 8), "float32")}, grid_of(8)), rx.sgd(0.1)
+    sharding = NamedSharding(grid_of(4), PartitionSpec("x"))
     keys = jax.device_put(jax.random.split(jax.random.key(0), 8), sharding)
     extra = {"keys": keys, "weak": jax.device_put(jnp.full(8, 2.0), sharding)}
     with Checkpoints(tmp_path, tx) as checkpoints:
@@ -208,7 +202,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, gate):
     """What is saved is what the arrays held, whatever becomes of them after `save` has returned."""
     tx = rx.radam(0.1)
     right = numbers(shapes_of(tx, rows=2**16), 0)
-    params, state = spread(right, mesh_of(8))
+    params, state = spread(right, grid_of(8))
     host = np.arange(2**20)
     squared = jax.jit(lambda tree: jax.tree.map(lambda x: x * x, tree), donate_argnums=0)
     with Checkpoints(tmp_path, tx, asynchronous=True) as checkpoints:
@@ -331,10 +325,10 @@ def test_any_number_of_processes_goes_on(tmp_path):
         assert checkpoints.steps() == [1, 2]
         for step in (1, 2):
             right = numbers(shapes_of(TX), step)
-            found = checkpoints.restore(spread(right[0], mesh_of(2, 4)), extra_of(mesh_of(8)), step=step)
+            found = checkpoints.restore(spread(right[0], grid_of(2, 4)), extra_of(grid_of(8)), step=step)
             assert_same((found.params, found.opt_state), right)
-            assert_extra(found.extra, mesh_of(8))
-        checkpoints.save(3, *spread(numbers(shapes_of(TX), 3), mesh_of(2, 4)), found.extra)
+            assert_extra(found.extra, grid_of(8))
+        checkpoints.save(3, *spread(numbers(shapes_of(TX), 3), grid_of(2, 4)), found.extra)
     run("restore_three_and_save_four", tmp_path / "a", 4)
     with Checkpoints(tmp_path / "a", TX) as checkpoints:
         assert checkpoints.steps() == [2, 3, 4]
@@ -451,7 +445,7 @@ def error_of(function, *arguments):
 
 
 def state_of(step, rows=64):
-    return spread(numbers(shapes_of(TX, rows), step), mesh_of(2 * jax.process_count()))
+    return spread(numbers(shapes_of(TX, rows), step), grid_of(2 * jax.process_count()))
 
 
 def save_one_and_two(folder):
@@ -461,12 +455,12 @@ def save_one_and_two(folder):
         Checkpoints(folder / "b", TX, asynchronous=True) as others,
     ):
         for step in (1, 2):
-            checkpoints.save(step, *state_of(step), extra_of(mesh_of(4)))
+            checkpoints.save(step, *state_of(step), extra_of(grid_of(4)))
             others.save(step, *state_of(10 + step))
 
 
 def restore_three_and_save_four(folder):
-    mesh = mesh_of(4, 2)
+    mesh = grid_of(4, 2)
     right = numbers(shapes_of(TX), 3)
     template = spread(right[0], mesh)
     with Checkpoints(folder, TX) as checkpoints:
@@ -483,7 +477,7 @@ def refusals(folder):
     second = jax.process_index()
     tx = rx.radam(0.1)
     shapes = shapes_of(tx, 2**10)  # What is smaller is not in files of the processes.
-    params, state = spread(numbers(shapes, 1), mesh_of(4))
+    params, state = spread(numbers(shapes, 1), grid_of(4))
     with Checkpoints(folder / "shared", tx) as checkpoints:
         tell(error=error_of(checkpoints.save, 1 + second, params, state))
         tell(error=error_of(checkpoints.save, 1, params, state, {"a": 1} if second else {"b": 1}))
