@@ -18,7 +18,7 @@ from examples.models.decoder import FSDP
 from examples.sharded.mesh import mesh_sizes
 from examples.sharded.processes import ProcessSettings
 from examples.trainer.calls import Call, one_of
-from examples.trainer.optimizer import OPTIMIZERS, OptimizerSettings, takes_mask
+from examples.trainer.optimizer import OPTIMIZERS, SPANNING, OptimizerSettings, takes_mask
 
 DECAYED = re.compile("kernel|embedding")  # Of parameters, by path.
 # What may differ between processes, and what when a run goes on.
@@ -91,7 +91,7 @@ def identity(settings: Settings, corpus: Corpus) -> dict[str, Any]:
 
 def free(settings: Settings) -> set[str]:
     """What may differ when a run goes on; the steps only where the learning rate does not depend on them."""
-    return FREE if settings.schedule.name == "constant" else FREE - {"--steps"}
+    return FREE - {"--steps"} if settings.schedule.name in SPANNING else FREE
 
 
 def check(settings: Settings, mesh: Mesh, corpus: Corpus) -> None:

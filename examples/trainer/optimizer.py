@@ -42,6 +42,8 @@ SCHEDULES: dict[str, Callable[..., Any]] = {
     "untuned_linear": lambda peak, steps, b2=0.999: rx.untuned_linear_warmup(peak, b2),
     "untuned_exponential": lambda peak, steps, b2=0.999: rx.untuned_exponential_warmup(peak, b2),
 }
+# Those that end with the run: of a longer run all of their learning rates are others.
+SPANNING = {"cosine", "linear"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from examples.lab.files import atomic
 from examples.lab.settings import Count, Folder, Switch, flag_of, plain
 from examples.lab.settings import read as read_flags
 from examples.trainer.calls import CALL, Call
-from examples.trainer.optimizer import OptimizerSettings
+from examples.trainer.optimizer import SPANNING, OptimizerSettings
 
 FILE = "settings.toml"  # In the folder of a run.
-# What may differ when a run goes on.
+# What may differ when a run goes on; the steps only where the learning rate does not depend on them.
 FREE = {"config", "out", "resume", "steps", "log_every", "save_every", "data_dir"}
 OF_THE_COMMAND = {"config", "out", "resume"}  # Rather than of the run.
 
@@ -58,10 +58,12 @@ def read(arguments: Sequence[str], doc: str | None, epilogue: str) -> Settings:
         return asked
     file = asked.out / FILE
     before, _ = read_flags(Settings, "train", doc, [], file=file)
-    for name in sorted(given - FREE):
+    free = FREE - {"steps"} if before.schedule.name in SPANNING else FREE
+    for name in sorted(given - free):
         if (old := getattr(before, name)) != (new := getattr(asked, name)):
             change = f"{flag_of(name)}: {plain(old)}, now {plain(new)}"
-            raise DataError(f"{file}: the run cannot go on with another {change}")
+            why = f"; its schedule, {before.schedule}, ends with it" if name == "steps" else ""
+            raise DataError(f"{file}: the run cannot go on with another {change}{why}")
     return replace(before, **{name: getattr(asked, name) for name in given})
 
 

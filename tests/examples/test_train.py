@@ -281,3 +281,24 @@ def test_two_runs_are_not_mixed(train):
     assert "holds a run; --resume goes on with it" in refused(train)
     text = refused(train, "--resume", "--optimizer", "adam")
     assert text.endswith("the run cannot go on with another --optimizer: radamw, now adam")
+
+
+def test_a_longer_run_does_not_change_a_schedule_that_is_half_done(tmp_path):
+    """A cosine over 2000 steps would rise from 0 to 27 % of the peak, resumed over 3000."""
+    from examples.data.split import DataError
+    from examples.trainer import optimizer, settings
+
+    flags = ["--out", str(tmp_path)]
+    for name in optimizer.SCHEDULES:
+        text = "steps(at=[10])" if name == "steps" else name
+        run = settings.read([*flags, "--schedule", text, "--steps", "2000"], None, "")
+        settings.write(run)
+        schedules = [optimizer.make_schedule(dataclasses.replace(run, steps=n)) for n in (2000, 3000)]
+        if all(len({float(schedule(step)) for schedule in schedules}) == 1 for step in (1000, 2000)):
+            assert settings.read([*flags, "--resume", "--steps", "3000"], None, "").steps == 3000
+        else:
+            with pytest.raises(DataError) as error:
+                settings.read([*flags, "--resume", "--steps", "3000"], None, "")
+            end = f"cannot go on with another --steps: 2000, now 3000; its schedule, {name}, ends with it"
+            assert str(error.value).endswith(end)
+        assert settings.read([*flags, "--resume", "--steps", "2000"], None, "").steps == 2000
