@@ -172,7 +172,10 @@ def _tree_like(template: Any, tree: Any, role: str) -> Any:
 
 
 def cast_like(where: str, old: jax.Array, new: Any) -> jax.Array:
-    """``new`` in the dtype and the sharding of ``old``, if that loses nothing."""
+    """A copy of ``new`` in the dtype and the sharding of ``old``, if that loses nothing.
+
+    JAX would take over the memory of an array on the host, into which PyTorch writes its next step.
+    """
     new = array_of(where, new)
     if np.shape(new) != old.shape:
         raise ValueError(f"{where} has shape {np.shape(new)}, but the parameter has {old.shape}.")
@@ -183,4 +186,5 @@ def cast_like(where: str, old: jax.Array, new: Any) -> jax.Array:
             f"{where} has dtype {new.dtype}, which does not fit into the {old.dtype} that is kept here. "
             "Convert it beforehand if that is meant; for float64, switch JAX's x64 mode on."
         )
-    return jax.device_put(jnp.asarray(new, old.dtype), sharding_of(old))
+    copied = jnp.array if isinstance(new, jax.Array) else np.array
+    return jax.device_put(copied(new, old.dtype), sharding_of(old))
