@@ -287,7 +287,10 @@ class Checkpoints:
         records = manifest["leaves"]
         if template.extra is None:
             manifest["leaves"] = {path: r for path, r in records.items() if not path.startswith("extra")}
-        advice = "Restore with what wrote it, or start in another folder."
+        advice = (
+            "Restore with what wrote it, or start in another folder. To go on with other arguments of the "
+            "same function restore so, then use migrate.hand_over."
+        )
         ours = manifest_of(self._optimizer, template)
         refuse_others(f"{self._at(step)} was written", manifest, ours, advice)
         return records, _orbax.read_arrays(self._folder / str(step), leaves_of(template), records)

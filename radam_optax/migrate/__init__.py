@@ -2,8 +2,8 @@
 
 The step after a move is the step that would have come without it. What would silently change its
 meaning is refused, with what differs and how to go on; to change a hyperparameter on purpose, move
-with equal ones, then hand the state to the changed optimizer. The learning rate may differ freely:
-schedules are moved by the number of updates.
+with equal ones, then :func:`hand_over` the state to the changed optimizer. The learning rate may differ
+freely: schedules are moved by the number of updates. What is moved is copied, and stays what it is.
 
 Shared arguments:
 
@@ -17,8 +17,8 @@ Shared arguments:
     the leaf out of PyTorch's tensor (None: as it is). :func:`same_names`, :func:`flax_names`, or yours.
 ``order``
     The names of the parameters that PyTorch's optimizer holds, in its order:
-    ``[name for name, _ in module.named_parameters()]``. A state_dict whose optimizer was given
-    ``named_parameters()`` holds them itself.
+    ``[name for name, _ in module.named_parameters()]``. A state_dict that is keyed by names, or whose
+    optimizer was given ``named_parameters()``, holds them itself.
 ``count``
     The number of updates so far, for states that do not hold it: those of SGD and AdaGrad.
 
@@ -27,13 +27,14 @@ PyTorch is imported only to make tensors or to read its files.
 
 from radam_optax.migrate._files import load_torch
 from radam_optax.migrate._names import flax_names, same_names
-from radam_optax.migrate._optax import from_optax, to_optax
+from radam_optax.migrate._optax import from_optax, hand_over, to_optax
 from radam_optax.migrate._torch import from_torch, params_from_torch, params_to_torch, to_torch
 
 __all__ = [
     "flax_names",
     "from_optax",
     "from_torch",
+    "hand_over",
     "load_torch",
     "params_from_torch",
     "params_to_torch",

@@ -20,7 +20,8 @@ from radam_optax._core.values import as_scalar
 from radam_optax._rates import RectificationState
 from radam_optax.migrate._tensors import array_of
 
-ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace")
+FRESH = object()  # In the place of an array: what `init` makes of the parameter.
+ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace", "e_x")
 _CLOCKS = ("count", "elapsed")
 _DERIVED = ("rho", "r", "adaptive")  # Of a rectification: functions of the count.
 
@@ -28,7 +29,7 @@ _DERIVED = ("rho", "r", "adaptive")  # Of a rectification: functions of the coun
 class Statistics(NamedTuple):
     """The content of a state."""
 
-    trees: Mapping[str, Any]  # By role: trees of arrays like the parameters.
+    trees: Mapping[str, Any]  # By role: trees of arrays like the parameters, or of :data:`FRESH`.
     count: int | None  # The number of updates so far; None: the state does not hold it.
     elapsed: float | None  # -log of the product of a scheduled decay, if there is one.
 
@@ -45,14 +46,18 @@ def read(state: optax.OptState) -> Statistics:
         for name, value in part._asdict().items():
             if name in ROLES:
                 if name in trees:
-                    raise ValueError(f"The state holds two statistics called `{name}`: it cannot be moved.")
+                    raise ValueError(
+                        f"The state holds two statistics called `{name}`. Move the states of its parts one "
+                        "by one, with the optimizer and the parameters of each."
+                    )
                 trees[name] = value
             elif name in _CLOCKS and not isinstance(value, tuple):
                 clocks[name].add(_clock(name, value))
     for name, values in clocks.items():
         if len(values) > 1:
             raise ValueError(
-                f"The state's links differ in their `{name}`: {sorted(values)}. It cannot be moved as one."
+                f"The state's links differ in their `{name}`: {sorted(values)}. Move the states of its parts "
+                "one by one, or make them equal with `_replace`."
             )
     count, elapsed = (next(iter(values), None) for values in clocks.values())
     return Statistics(trees, None if count is None else int(count), elapsed)
@@ -72,9 +77,15 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
         if (role in kept.trees) != (role in statistics.trees):
             raise ValueError(_missing(role, by_optimizer=role in statistics.trees, optimizer=optimizer))
     if kept.elapsed is None and statistics.elapsed is not None:
-        raise ValueError(f"The given state is of a scheduled decay, but that of {optimizer!r} is constant.")
+        raise ValueError(
+            f"The given state is of a scheduled decay, but that of {optimizer!r} is constant: pass "
+            "it the schedule."
+        )
     if kept.elapsed is not None and statistics.elapsed is None:
-        raise ValueError(f"{optimizer!r} schedules a decay, of whose past the given state knows nothing.")
+        raise ValueError(
+            f"{optimizer!r} schedules a decay, of whose past the given state knows nothing: pass the "
+            "constant one that it had."
+        )
     if kept.count is not None and statistics.count is None:
         raise ValueError("The given state does not hold the number of updates so far: pass it as `count`.")
 
@@ -98,7 +109,9 @@ def known_count(held: int | None, count: int | None) -> int | None:
         return held
     count = int(count_of_updates("count", count))
     if held not in (None, count):
-        raise ValueError(f"The state holds the number of updates, {held}; `count` is {count}.")
+        raise ValueError(
+            f"The state holds the number of updates, {held}; `count` is {count}. Leave `count` out."
+        )
     return count
 
 
@@ -132,7 +145,7 @@ def _roles(part: Any) -> list[str]:
 
 def _is_link(x: Any) -> bool:
     """A named tuple of statistics and clocks, and of nothing else that would be lost."""
-    fields = set(getattr(x, "_fields", ()))
+    fields = {name for name in getattr(x, "_fields", ()) if jax.tree.leaves(getattr(x, name))}
     return bool(fields & {*ROLES, "count"}) and fields <= {*ROLES, *_CLOCKS, *_DERIVED}
 
 
@@ -142,8 +155,9 @@ def _parts(state: Any) -> list[Any]:
         if not _is_link(part):
             where = jax.tree_util.keystr(path)
             raise ValueError(
-                f"The state holds more than moments and counts, at {where}: it cannot be moved. Move the "
-                "state of the innermost optimizer, and wrap it afterwards."
+                f"The state holds more than moments and counts, at {where}, which would be lost. Move the "
+                "state of the optimizer inside, such as `state.inner_state`, `state.inner_opt_state` or "
+                "decompress_state(state), and put the result in its place, by `_replace`."
             )
         found.append(part)
     return found
@@ -157,17 +171,24 @@ def _missing(role: str, *, by_optimizer: bool, optimizer: Any) -> str:
             f"{what}: AMSGrad cannot be switched {switched} halfway. Go on with the setting of the given "
             f"state; the optimizer is {optimizer!r}."
         )
-    return f"{what}: the given state is not that of {optimizer!r}."
+    return f"{what}: the given state is not that of {optimizer!r}. Pass the optimizer that it is of."
 
 
 def _tree_like(template: Any, tree: Any, role: str) -> Any:
     expected, actual = (jax.tree.structure(t) for t in (template, tree))
     if expected != actual:
-        raise ValueError(f"`{role}` has the structure {actual}, but the parameters are {expected}.")
+        raise ValueError(
+            f"`{role}` has the structure {actual}, but the parameters are {expected}. Pass the parameters "
+            "that the state is of, in the same containers."
+        )
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(template)]
     leaves = zip(paths, jax.tree.leaves(template), jax.tree.leaves(tree), strict=True)
     return jax.tree.unflatten(
-        expected, [cast_like(f"`{role}` of {name_of(p)!r}", *two) for p, *two in leaves]
+        expected,
+        [
+            old if new is FRESH else cast_like(f"`{role}` of {name_of(p)!r}", old, new)
+            for p, old, new in leaves
+        ],
     )
 
 
