@@ -22,16 +22,19 @@ def continued(optimizer: optax.GradientTransformation) -> Continued:
     call = call_of(optimizer)
     if call is None:
         raise ValueError(
-            "`optimizer` must be made by one function of radam_optax, such as presets.torch_adam(...). Move "
-            "its state on its own, and compose it with others afterwards."
+            "`optimizer` must be made by one function of radam_optax, such as presets.torch_adam(...). In an "
+            "optax.chain it is one of the links: move its part of the state, and put that in its place in "
+            "the tuple that is the chain's."
         )
     settings = dict(call.arguments)
+    if "learning_rate" in settings and settings["learning_rate"] is None:
+        raise ValueError(f"{call} has no learning rate, as every optimizer of PyTorch has: pass it one.")
     if call.name in KEYS:
         return Continued(call.name, settings)
     if call.name == "torch_adamw":
         return Continued("torch_adam", settings | {"decoupled_weight_decay": True})
-    equal, nearest = _EQUALS.get(call.name, (_nothing, "one of presets"))
-    if settings.get("learning_rate") is None or (found := equal(settings)) is None:
+    equal, nearest = _EQUALS.get(call.name, (_nothing, "a `torch_...` of presets, without a wrapper,"))
+    if (found := equal(settings)) is None:
         raise ValueError(f"No optimizer of PyTorch computes what {call} does; use {nearest} instead.")
     defaults = Call(getattr(presets, found[0]), {}).defaults()
     return Continued(found[0], defaults | found[1] | {"lr": settings["learning_rate"]})

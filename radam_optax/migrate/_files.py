@@ -1,7 +1,10 @@
 """Files of PyTorch and of safetensors."""
 
 import os
+import zipfile
 from typing import Any
+
+from radam_optax.migrate._tensors import imported
 
 
 def load_torch(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -15,22 +18,18 @@ def load_torch(path: str | os.PathLike[str]) -> dict[str, Any]:
     with open(path, "rb"):  # A missing file is an OSError, whatever the library makes of it.
         pass
     if path.endswith(".safetensors"):
-        from safetensors.numpy import load_file
-
+        safetensors = imported("safetensors.numpy")
         try:
-            return load_file(path)
+            return safetensors.load_file(path)
         except Exception as error:
             raise ValueError(f"{path!r} is no intact file of safetensors: {error}") from error
-    import zipfile
-
-    import torch
-
+    torch = imported("torch")
     try:
         if zipfile.is_zipfile(path) and (damaged := zipfile.ZipFile(path).testzip()):
             raise ValueError(f"the checksum of {damaged!r} is wrong")  # PyTorch does not look at it.
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # An unpickler fed with garbage may raise anything.
         raise ValueError(
-            f"{path!r} is damaged, or holds objects whose loading would run code: "
-            f"{str(error).partition(chr(10))[0]}"
+            f"{path!r} is damaged, or holds objects whose loading would run code; of such a file save the "
+            f"state_dicts alone, in PyTorch. {str(error).partition(chr(10))[0]}"
         ) from error

@@ -1,6 +1,6 @@
 """Where the leaves of the parameters are in PyTorch: their names there, and the order of their axes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,17 +28,25 @@ def targets_of(params: Any, names: Names) -> list[Target]:
         text, shape = jax.tree_util.keystr(path, simple=True, separator="."), np.shape(leaf)
         name, axes = _name_and_axes(names(text, shape), text, shape)
         if name in found:
-            raise ValueError(f"`names` gives {name!r} to both {found[name].path!r} and {text!r}.")
+            raise ValueError(
+                f"`names` gives {name!r} to both {found[name].path!r} and {text!r}: each must have its own."
+            )
         found[name] = Target(text, shape, name, axes)
     return list(found.values())
 
 
 def _name_and_axes(result: Any, path: str, shape: tuple[int, ...]) -> tuple[str, Sequence[int] | None]:
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], str)):
-        raise ValueError(f"`names` must return a name and an order of axes; it gives {path!r} {result!r}.")
+        raise ValueError(
+            "`names` must return a name and an order of axes, as in ('0.weight', (1, 0)), or None for the "
+            f"axes as they are; it gives {path!r} {result!r}."
+        )
     name, axes = result
     if axes is not None and not _is_permutation(axes, len(shape)):
-        raise ValueError(f"`names` gives {path!r} of shape {shape} the axes {axes!r}.")
+        raise ValueError(
+            f"`names` gives {path!r} of shape {shape} the axes {axes!r}: they must be an order of "
+            f"{[*range(len(shape))]}, or None."
+        )
     return name, axes
 
 
@@ -47,13 +55,19 @@ def _is_permutation(axes: Any, rank: int) -> bool:
     return whole and sorted(axes) == list(range(rank))
 
 
-def check_complete(ours: set[str], theirs: set[str], *, extra: bool = True) -> None:
-    """Raises ValueError if one side has parameters that the other lacks."""
-    missing, surplus = sorted(ours - theirs), sorted(map(str, theirs - ours)) if extra else []
+def check_complete(ours: set[str], theirs: Iterable[str], needed: Iterable[str], advice: str = "") -> None:
+    """Raises ValueError if theirs lack a parameter of ours, or ours one of theirs that is needed.
+
+    ``advice`` is for what is missing here.
+    """
+    missing, surplus = sorted(ours - set(theirs)), sorted(map(str, set(needed) - ours))
     if missing or surplus:
+        example = next((f", such as {name!r}" for name in theirs), "")
         raise ValueError(
             f"The parameters do not match PyTorch's. Missing there: {missing or 'none'}; missing here: "
-            f"{surplus or 'none'}. See `names` and `order`."
+            f"{surplus or 'none'}."
+            + f" `names` must give each leaf its name there{example}." * bool(missing)
+            + f" {advice}" * bool(surplus)
         )
 
 
@@ -67,7 +81,7 @@ def take(tensor: Any, target: Target, what: str) -> np.ndarray | jax.Array:
         layout = "" if target.axes is None else f" (axes {tuple(target.axes)})"
         raise ValueError(
             f"{what} of {target.name!r} has shape {shape}{layout}, but the parameter {target.path!r} has "
-            f"{target.shape}."
+            f"{target.shape}. `names` says in which order axes are taken: see migrate.flax_names."
         )
     return array
 

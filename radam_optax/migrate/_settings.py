@@ -19,8 +19,13 @@ _NO_SETTINGS = {
 }
 
 
-def check_settings(index: int, group: Mapping[str, Any], ours: Continued, optimizer: Any) -> None:
-    """Raises ValueError if the optimizer would not do what PyTorch's has done with this param_group."""
+def check_settings(
+    index: int, group: Mapping[str, Any], ours: Continued, optimizer: Any, *, several: bool
+) -> None:
+    """Raises ValueError if the optimizer would not do what PyTorch's has done with this param_group.
+
+    ``several`` says whether it shall go on with others, too.
+    """
     kind = kind_of(group)
     factory = getattr(presets, kind)
     defaults = Call(factory, {}).defaults()
@@ -28,7 +33,8 @@ def check_settings(index: int, group: Mapping[str, Any], ours: Continued, optimi
     theirs = {n: _read(f"`{n}` {where}", group.get(n, default), default) for n, default in defaults.items()}
     if kind == "official_radam":
         theirs["degenerated_to_sgd"] = ours.settings.get("degenerated_to_sgd", False)  # It is not kept.
-    go_on = f"To go on as before use presets.{Call(factory, theirs)}."
+    go_on = f"To go on as before use presets.{Call(factory, theirs)}"
+    go_on += f" for this group alone, with `group={index}`." if several else "."
     if kind != ours.kind:
         raise ValueError(
             f"The state_dict is that of {LABELS[kind]}, but the optimizer is {optimizer!r}. {go_on}"
@@ -77,7 +83,10 @@ def _read(what: str, value: Any, default: Any) -> Any:
 def plain(name: str, value: Any) -> Any:
     """A hyperparameter as Python's number, from a tensor or an array."""
     if callable(value):
-        raise ValueError(f"`{name}` is a schedule, for which PyTorch has a number: {value!r}.")
+        advice = "It cannot be moved."
+        if name == "weight_decay":
+            advice = "Make the optimizer with a number there, and move what migrate.hand_over gives for it."
+        raise ValueError(f"`{name}` is a schedule, {value!r}, for which PyTorch has a number. {advice}")
     if isinstance(value, tuple | list):
         return tuple(plain(name, v) for v in value)
     return value.item() if hasattr(value, "item") else value

@@ -1,5 +1,6 @@
 """Tensors and numbers of PyTorch as arrays and numbers here, and the way back."""
 
+import importlib
 from typing import Any
 
 import jax
@@ -12,6 +13,11 @@ def array_of(what: str, x: Any) -> np.ndarray | jax.Array:
 
     Raises ValueError if it holds anything but numbers.
     """
+    if hasattr(x, "full_tensor") or hasattr(x, "local_shards"):
+        raise ValueError(
+            f"{what} is one process's part of a tensor: make the state_dict whole, with "
+            "torch.distributed.checkpoint.state_dict's StateDictOptions(full_state_dict=True)."
+        )
     if hasattr(x, "detach"):
         x = x.detach().cpu()
         x = x.float().numpy().astype(jnp.bfloat16) if str(x.dtype) == "torch.bfloat16" else x.numpy()
@@ -20,6 +26,15 @@ def array_of(what: str, x: Any) -> np.ndarray | jax.Array:
     if not (isinstance(x, np.ndarray | np.generic | jax.Array) and jnp.issubdtype(x.dtype, jnp.number)):
         raise ValueError(f"{what} must hold numbers; got {x!r}.")
     return x if isinstance(x, jax.Array) else np.asarray(x)
+
+
+def imported(module: str) -> Any:
+    """A module of an optional package; raises ModuleNotFoundError that says how to get it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        message = f"This needs {module.partition('.')[0]}: pip install 'radam-optax[parity]'"
+        raise ModuleNotFoundError(message, name=error.name) from None
 
 
 def number_of(what: str, value: Any) -> float:
@@ -32,10 +47,7 @@ def number_of(what: str, value: Any) -> float:
 
 def to_tensor(array: np.ndarray) -> Any:
     """A tensor that shares nothing with the array."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("This needs PyTorch: pip install 'radam-optax[parity]'.") from None
+    torch = imported("torch")
     if array.dtype == jnp.bfloat16:
         return torch.tensor(array.astype("float32")).bfloat16()
     return torch.tensor(np.ascontiguousarray(array).reshape(array.shape))

@@ -9,22 +9,23 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from radam_optax._core.messages import warn
 from radam_optax._core.values import value_at
 from radam_optax.migrate import _statistics
 from radam_optax.migrate._continued import continued
-from radam_optax.migrate._kinds import KEYS, ROLES
-from radam_optax.migrate._layout import check_complete, give, take, targets_of
+from radam_optax.migrate._kinds import KEYS, ROLES, depends_on_count
+from radam_optax.migrate._layout import Target, check_complete, give, take, targets_of
 from radam_optax.migrate._names import Names, same_names
 from radam_optax.migrate._settings import plain
 from radam_optax.migrate._state_dict import (
     check_order,
     common_keys,
-    common_number,
     entries_of,
-    number_of_updates,
+    numbers_of_updates,
+    updated,
 )
-from radam_optax.migrate._statistics import Statistics, cast_like, known_count
-from radam_optax.migrate._tensors import to_tensor
+from radam_optax.migrate._statistics import FRESH, Statistics, cast_like, known_count
+from radam_optax.migrate._tensors import number_of, to_tensor
 
 Torch = Mapping[str, Any]
 
@@ -39,7 +40,7 @@ def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_nam
     if not isinstance(state_dict, Mapping):
         raise ValueError(f"`state_dict` must map names to tensors; got {type(state_dict).__name__}.")
     targets = targets_of(params, names)
-    check_complete({target.name for target in targets}, set(state_dict), extra=False)
+    check_complete({target.name for target in targets}, state_dict, needed=())
     leaves, treedef = jax.tree.flatten(params)
     return treedef.unflatten(
         [
@@ -71,10 +72,19 @@ def from_torch(
 
     Args:
       state_dict: that of ``torch.optim`` SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, RAdam, or of the
-        RAdam of its authors.
-      params: the parameters; their values do not matter.
+        RAdam of its authors, with numbers of parameters or, as from FSDP and
+        ``torch.distributed.checkpoint``, with their names; whole, not one process's part.
+      params: the parameters; their values do not matter. One that never had a gradient in PyTorch,
+        frozen or unused, gets the state that PyTorch would make at its first one, or may be left out.
       group: the number of the ``param_groups`` that ``params`` belong to; None: all groups, which then
-        must have the same hyperparameters.
+        must have the same hyperparameters. Groups that differ are moved one by one, into the states of
+        an :func:`optax.partition`: in the place of the parameters of the others stands
+        :class:`optax.MaskedNode`.
+      count: where parameters have had different numbers of updates the largest, which all then share.
+
+    Warns:
+      UserWarning: a parameter never had a gradient, and its first updates would not be PyTorch's, since
+        one number of updates is kept for all and their bias correction depends on it.
 
     Raises:
       ValueError: the state_dict is that of another algorithm, has other hyperparameters than
@@ -85,27 +95,61 @@ def from_torch(
     ours = continued(optimizer)
     entries = entries_of(state_dict, group, order, ours, optimizer)
     targets = targets_of(params, names)
-    check_complete({target.name for target in targets}, set(entries))
-    keys = common_keys(entries)
+    moving = updated(entries)
+    advice = "Give `params` a leaf for each, or delete from state_dict['state'] what may be lost."
+    check_complete({target.name for target in targets}, entries, moving, advice)
+    keys = common_keys(moving)
     keeps_nothing = ours.kind == "torch_sgd" and ours.settings["momentum"] == 0
     if not keys and not keeps_nothing:
         if count:
-            raise ValueError(f"PyTorch has not made an update yet, but `count` is {count}.")
+            raise ValueError(
+                f"PyTorch has not updated these parameters yet, but `count` is {count}: leave it out."
+            )
         return optimizer.init(params)
+
+    def kept(target: Target, key: str) -> Any:
+        entry = entries[target.name]
+        return take(entry[key], target, f"`{key}`") if key in entry else FRESH
+
     structure = jax.tree.structure(params)
     trees = {
-        role: structure.unflatten([take(entries[t.name][key], t, f"`{key}`") for t in targets])
+        role: structure.unflatten([kept(target, key) for target in targets])
         for key, role in ROLES.items()
         if key in keys
     }
     if any(map(np.iscomplexobj, jax.tree.leaves(trees))):
-        raise TypeError("Complex parameters cannot be moved: PyTorch keeps the squares of their two parts.")
-    steps = number_of_updates(common_number(entries, "step")) if "step" in keys else None
-    steps = known_count(steps, count)
-    product = common_number(entries, "mu_product") if "mu_product" in keys else None
+        raise TypeError(
+            "Complex parameters cannot be moved: PyTorch keeps the squares of their two parts. Begin their "
+            "state anew, with `optimizer.init(params)`."
+        )
+    steps = numbers_of_updates(moving) if "step" in keys else []
+    if len(steps) > 1 and count is None:
+        raise ValueError(
+            f"The parameters have had different numbers of updates, {steps}, and one is kept here for all: "
+            f"pass `count={steps[-1]}` if the others may be corrected for bias as after so many."
+        )
+    known = known_count(max(steps, default=None), count)
+    if keys and depends_on_count(*ours):
+        _warn_of_late_starters([t.path for t in targets if t.name not in moving], known)
+    products = [
+        number_of("`mu_product`", entry["mu_product"]) for entry in moving.values() if "mu_product" in keys
+    ]
     # In float32 it is 0 after 140 updates, and was next to nothing long before.
-    elapsed = None if product is None else -math.log(max(product, 5e-324))
-    return _statistics.write(Statistics(trees, steps, elapsed), params, optimizer)
+    elapsed = -math.log(max(min(products), 5e-324)) if products else None
+    return _statistics.write(Statistics(trees, known, elapsed), params, optimizer)
+
+
+def _warn_of_late_starters(paths: list[str], count: int | None) -> None:
+    """PyTorch counts for each parameter."""
+    if paths:
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        warn(
+            f"{', '.join(map(repr, paths[:3]))}{more} never had a gradient. Their moments are zero, as "
+            f"PyTorch's would be, but the number of updates is that of the others, {count}: should they get "
+            "gradients later, the first updates would not be corrected for bias as PyTorch's are. If that "
+            "may happen leave them out of `params`, and give them an optimizer of their own, by "
+            "optax.partition."
+        )
 
 
 def to_torch(
@@ -116,8 +160,13 @@ def to_torch(
     names: Names = same_names,
     order: Sequence[str],
     count: int | None = None,
+    named: bool = False,
 ) -> dict[str, Any]:
     """What ``load_state_dict`` of PyTorch's optimizer takes, to go on where ``optimizer`` stopped.
+
+    Args:
+      named: with the names of parameters in the place of their numbers, as FSDP and
+        ``torch.distributed.checkpoint.state_dict.set_optimizer_state_dict`` take it.
 
     Raises:
       ValueError: ``optimizer`` has no equal in PyTorch, ``state`` is not one of its states, or the
@@ -125,7 +174,10 @@ def to_torch(
     """
     kind, settings = continued(optimizer)
     if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(optimizer.init, params)):
-        raise ValueError(f"`state` is not one of {optimizer!r} for these parameters.")
+        raise ValueError(
+            f"`state` is not one of {optimizer!r} for these parameters. Pass the optimizer that made it, and "
+            "of an optax.chain's state its part alone."
+        )
     statistics = _statistics.read(state)
     keys = KEYS[kind]
     count = known_count(statistics.count, count)
@@ -133,7 +185,8 @@ def to_torch(
         raise ValueError("The state does not hold the number of updates so far: pass it as `count`.")
     targets = targets_of(params, names)
     check_order(order)
-    check_complete({target.name for target in targets}, set(order))
+    advice = "PyTorch's optimizer, and `order`, must have the parameters of `params` and no others."
+    check_complete({target.name for target in targets}, order, order, advice)
     entries: dict[str, dict[str, Any]] = {target.name: {} for target in targets}
     # PyTorch has nothing before the first update.
     for key in keys & ROLES.keys() if count != 0 else ():
@@ -151,7 +204,7 @@ def to_torch(
             entry["step"] = count if official else to_tensor(np.asarray(count, "float32"))
         if "mu_product" in keys and entry:
             entry["mu_product"] = to_tensor(np.exp(-np.asarray(statistics.elapsed)))
-    ids = list(range(len(order)))
+    ids = list(order) if named else list(range(len(order)))
     return {
         "state": {i: entries[name] for i, name in zip(ids, order, strict=True)},
         "param_groups": [settings | {"params": ids}],
