@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from radam_optax.presets._parts import is_zero
-
 # What a statistic of PyTorch's is in a state here.
 ROLES = {
     "exp_avg": "mu",
@@ -27,13 +25,6 @@ KEYS = {
     "torch_radam": _ADAM,
     "official_radam": _ADAM,
 }
-
-
-def depends_on_count(kind: str, settings: Mapping[str, Any]) -> bool:
-    """Whether an update depends on the number of those before it, beside the learning rate's schedule."""
-    changing = settings.get("dampening", 0.0), settings.get("lr_decay", 0.0)
-    return "exp_avg" in KEYS[kind] or not all(map(is_zero, changing))
-
 
 # How messages call each.
 LABELS = {

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from radam_optax._core.messages import warn
 from radam_optax._core.values import value_at
 from radam_optax.migrate import _statistics
 from radam_optax.migrate._continued import continued
-from radam_optax.migrate._kinds import KEYS, ROLES, depends_on_count
+from radam_optax.migrate._kinds import KEYS, ROLES
 from radam_optax.migrate._layout import Target, check_complete, give, take, targets_of
 from radam_optax.migrate._names import Names, same_names
 from radam_optax.migrate._settings import plain
@@ -75,16 +74,15 @@ def from_torch(
         RAdam of its authors, with numbers of parameters or, as from FSDP and
         ``torch.distributed.checkpoint``, with their names; whole, not one process's part.
       params: the parameters; their values do not matter. One that never had a gradient in PyTorch,
-        frozen or unused, gets the state that PyTorch would make at its first one, or may be left out.
+        frozen or unused, gets the state that PyTorch would make at its first one; but the number of
+        updates, which PyTorch counts for each, is that of the others, so that its first updates, should
+        it get gradients, are corrected for bias less than PyTorch's. Or it is left out, and where it
+        shall start later as in PyTorch gets an optimizer of its own, by :func:`optax.partition`.
       group: the number of the ``param_groups`` that ``params`` belong to; None: all groups, which then
         must have the same hyperparameters. Groups that differ are moved one by one, into the states of
         an :func:`optax.partition`: in the place of the parameters of the others stands
         :class:`optax.MaskedNode`.
       count: where parameters have had different numbers of updates the largest, which all then share.
-
-    Warns:
-      UserWarning: a parameter never had a gradient, and its first updates would not be PyTorch's, since
-        one number of updates is kept for all and their bias correction depends on it.
 
     Raises:
       ValueError: the state_dict is that of another algorithm, has other hyperparameters than
@@ -129,27 +127,12 @@ def from_torch(
             f"pass `count={steps[-1]}` if the others may be corrected for bias as after so many."
         )
     known = known_count(max(steps, default=None), count)
-    if keys and depends_on_count(*ours):
-        _warn_of_late_starters([t.path for t in targets if t.name not in moving], known)
     products = [
         number_of("`mu_product`", entry["mu_product"]) for entry in moving.values() if "mu_product" in keys
     ]
     # In float32 it is 0 after 140 updates, and was next to nothing long before.
     elapsed = -math.log(max(min(products), 5e-324)) if products else None
     return _statistics.write(Statistics(trees, known, elapsed), params, optimizer)
-
-
-def _warn_of_late_starters(paths: list[str], count: int | None) -> None:
-    """PyTorch counts for each parameter."""
-    if paths:
-        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-        warn(
-            f"{', '.join(map(repr, paths[:3]))}{more} never had a gradient. Their moments are zero, as "
-            f"PyTorch's would be, but the number of updates is that of the others, {count}: should they get "
-            "gradients later, the first updates would not be corrected for bias as PyTorch's are. If that "
-            "may happen leave them out of `params`, and give them an optimizer of their own, by "
-            "optax.partition."
-        )
 
 
 def to_torch(

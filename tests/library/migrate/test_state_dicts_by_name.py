@@ -43,7 +43,6 @@ class Run:
         )
 
 
-@pytest.mark.filterwarnings("ignore:.*never had a gradient:UserWarning")
 def test_names_of_parameters_take_the_place_of_numbers():
     run = Run().steps(3)
     order = [name for name, _ in run.module.named_parameters()]
@@ -58,7 +57,6 @@ def test_names_of_parameters_take_the_place_of_numbers():
         migrate.from_torch(saved, PARAMS, TX, order=order[1:] + order[:1])
 
 
-@pytest.mark.filterwarnings("ignore:.*never had a gradient:UserWarning")
 def test_pytorch_goes_on_with_a_state_by_name():
     run, other = Run().steps(3), Run(seed=1)
     from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
@@ -74,7 +72,6 @@ def test_pytorch_goes_on_with_a_state_by_name():
         np.testing.assert_allclose(value, expected[name], rtol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:.*never had a gradient:UserWarning")
 def test_parts_of_processes_are_refused_and_the_whole_is_taken(tmp_path):
     pytest.importorskip("torch")
     from torch import distributed
