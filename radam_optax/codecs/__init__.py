@@ -11,7 +11,8 @@ A codec is a hashable object of two methods, so that others can be written:
 
 ``encode(x, seed)``
     a dictionary of arrays, from ``x``, float32 of any shape with an element at least, and ``seed``,
-    uint32 of shape () and another one for each array and step.
+    uint32 of shape () and another one for each array and step. Their names and dtypes are always the same.
+    The first takes the place of ``x`` in the state; in the shape of ``x`` it is sharded as ``x`` was.
 ``decode(arrays)``
     float32 in the shape of ``x``.
 
@@ -23,10 +24,12 @@ from radam_optax.codecs._bfloat16 import bfloat16_compensated, bfloat16_stochast
 from radam_optax.codecs._codec import Arrays, Codec
 from radam_optax.codecs._float8 import float8_stochastic
 from radam_optax.codecs._int8 import int8_blockwise
+from radam_optax.codecs._state import CompressedState
 
 __all__ = [
     "Arrays",
     "Codec",
+    "CompressedState",
     "bfloat16_compensated",
     "bfloat16_stochastic",
     "float8_stochastic",

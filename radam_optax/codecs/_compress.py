@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import jax.core
@@ -14,20 +14,16 @@ import optax
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import Link, function, size
 from radam_optax._core.messages import name_of
-from radam_optax._core.placement import fits, sharding_of
+from radam_optax._core.owners import Row
+from radam_optax._core.placement import fits, part_of, sharding_of
 from radam_optax._core.states import expect
 from radam_optax._core.values import Optimizer
 from radam_optax.codecs._codec import Codec, codec_like
-from radam_optax.codecs._encoded import Encoded, encoded
+from radam_optax.codecs._coding import decode, dtypes_of, encode, is_coded
+from radam_optax.codecs._names import codec_of, named
+from radam_optax.codecs._state import CompressedState, columns_of
 
 _ENCODED_DTYPES = ("float32", "bfloat16", "float16")
-
-
-class CompressedState(NamedTuple):
-    """State of :func:`compress_state`."""
-
-    steps: jax.Array  # shape=(), dtype=uint32: number of updates modulo 2^32, the seed of rounding.
-    inner: optax.OptState  # That of the inner transformation, with `Encoded` in the place of arrays.
 
 
 @validated
@@ -45,10 +41,15 @@ def compress_state(
     are, and so does what is too small or masked out. :func:`decompress_state` gives the state in
     float32; checkpoints hold it as it is encoded.
 
+    The state is made of ordinary containers, see :class:`radam_optax.codecs.CompressedState`. Derivatives
+    through it, meta-gradients, go straight through the codecs of bfloat16, as if nothing were rounded, in
+    bfloat16 themselves; codes of int8 have none, and differentiating through them is a TypeError.
+
     Args:
       inner: the transformation, of this package or not; extra arguments reach it.
       codec: of :mod:`radam_optax.codecs`.
-      min_size: arrays of fewer elements stay as they are; a whole number >= 0.
+      min_size: arrays of fewer elements stay as they are, but for those in the very dtype of the codes; a
+        whole number >= 0.
       mask: a function of the path of an array in the state of ``inner``, such as
         "0/momentum/mu/layer/kernel", and of the array; False leaves it as it is.
 
@@ -57,15 +58,24 @@ def compress_state(
       and a step communicates no more than that of ``inner``.
 
     Raises:
-      TypeError: ``mask`` returns no bool.
-      ValueError: from ``init``, the state of ``inner`` is compressed already, or an array is divided over
-        devices so that a block straddles them, which under jit is known on explicit meshes only; from
-        ``update``, the state is that of another codec.
+      TypeError: ``mask`` returns no bool; or derivatives are taken through int8.
+      ValueError: from ``init``, the state of ``inner`` is compressed already, or has integers that could
+        not be told from codes, or an array is divided over devices so that a block straddles them, which
+        under jit is known on explicit meshes only; from ``update``, the state is that of another codec.
     """
     inner = optax.with_extra_args_support(inner)
+    name = named(codec)
 
     def is_encoded(path: Any, leaf: Any) -> bool:
-        if not (getattr(leaf, "ndim", 0) and leaf.dtype in _ENCODED_DTYPES and leaf.size >= max(min_size, 1)):
+        encodable = getattr(leaf, "ndim", 0) and leaf.dtype in _ENCODED_DTYPES and leaf.size
+        if is_coded(codec, leaf, {}):  # It could not be told from codes, and loses nothing if it is some.
+            if not encodable:
+                raise ValueError(
+                    f"The state of {inner!r} has {leaf.dtype} at {name_of(path)!r}, which could not be told "
+                    f"from codes of {codec!r}: take another codec."
+                )
+            return True
+        if not encodable or leaf.size < min_size:
             return False
         chosen = True if mask is None else mask(name_of(path), leaf)
         if not isinstance(chosen, bool | np.bool_):
@@ -74,38 +84,44 @@ def compress_state(
             )
         return bool(chosen)
 
+    def encoded(row: Row, steps: jax.Array, index: int) -> Row:
+        first, *rest = encode(codec, row.array, steps, np.uint32(index))
+        return row._replace(array=first, beside=dict(zip([*dtypes_of(codec)][1:], rest, strict=True)))
+
     def init(params):
         state = inner.init(params)
-        paths, treedef = jax.tree_util.tree_flatten_with_path(state, is_leaf=_is_compressed)
-        steps, leaves = jnp.zeros([], jnp.uint32), []
-        for path, leaf in paths:
+        leaves, treedef = jax.tree_util.tree_flatten_with_path(state, is_leaf=_is_compressed)
+        steps, rows = jnp.zeros([], jnp.int32), []
+        for index, (path, leaf) in enumerate(leaves):
             if _is_compressed(leaf):
                 raise ValueError(f"The state of {inner!r} is compressed already, at {name_of(path)!r}.")
+            row = Row(path, leaf, {}, {})
             if is_encoded(path, leaf):
                 _check_sharding(path, leaf, codec)
-                leaf = encoded(codec, leaf, steps, len(leaves))
-            leaves.append(leaf)
-        return CompressedState(steps, treedef.unflatten(leaves))
+                row = encoded(row, steps, index)
+            rows.append(row)
+        beside = columns_of(inner, state, rows, [*dtypes_of(codec)][1:], small=min_size)
+        return CompressedState({name: steps}, treedef.unflatten(row.array for row in rows), beside)
 
     def update(updates, state, params=None, **extra_args):
         expect(CompressedState, state)
-        old, treedef = jax.tree.flatten(state.inner, is_leaf=_is_compressed)
-        others = [leaf.codec for leaf in old if isinstance(leaf, Encoded) and leaf.codec != codec]
-        if others:
-            raise ValueError(f"The state is encoded by {others[0]!r}, but `codec` is {codec!r}.")
-        decoded = treedef.unflatten(leaf.decode() if isinstance(leaf, Encoded) else leaf for leaf in old)
-        updates, new = inner.update(updates, decoded, params, **extra_args)
-        steps = state.steps + jnp.uint32(1)
-        leaves = [
-            encoded(codec, leaf, steps, index) if isinstance(before, Encoded) else leaf
-            for index, (before, leaf) in enumerate(zip(old, treedef.flatten_up_to(new), strict=True))
-        ]
-        return updates, CompressedState(steps, treedef.unflatten(leaves))
+        codec_of(_name_in(state), codec)
+        rows = state.rows()
+        updates, new = inner.update(updates, _decoded(codec, state), params, **extra_args)
+        steps = state.steps[name] + 1
+        leaves = jax.tree.structure(state.inner).flatten_up_to(new)
+        new_rows = []
+        for index, (row, leaf) in enumerate(zip(rows, leaves, strict=True)):
+            new_row = row._replace(array=leaf)
+            new_rows.append(
+                encoded(new_row, steps, index) if is_coded(codec, row.array, row.beside) else new_row
+            )
+        return updates, state.with_rows(new_rows)._replace(steps={name: steps})
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def decompress_state(state: Any) -> Any:
+def decompress_state(state: Any, codec: Annotated[Codec, codec_like] | None = None) -> Any:
     """The state that :func:`compress_state` wraps, its encoded arrays in float32.
 
     ::
@@ -113,22 +129,39 @@ def decompress_state(state: Any) -> Any:
         nu = optax.tree.get(rx.decompress_state(state), "nu")
 
     Args:
-      state: of an optimizer that has :func:`compress_state` anywhere in it, or a part of one.
+      state: of an optimizer that has :func:`compress_state` anywhere in it.
+      codec: what it is encoded by; may be left out where an optimizer with it has been made.
 
     Returns:
       The state of the same optimizer without :func:`compress_state`.
+
+    Raises:
+      ValueError: the state is that of another codec, or of one that has to be given: none of its name, or
+        several, were used in this process.
     """
 
     def decoded(node):
-        if isinstance(node, CompressedState):
-            return decompress_state(node.inner)
-        return node.decode() if isinstance(node, Encoded) else node
+        return _decoded(codec_of(_name_in(node), codec), node) if _is_compressed(node) else node
 
     return jax.tree.map(decoded, state, is_leaf=_is_compressed)
 
 
+def _name_in(state: CompressedState) -> str:
+    """The name of the codec of a state."""
+    return ", ".join(state.steps)
+
+
+def _decoded(codec: Codec, state: CompressedState) -> Any:
+    """The inner state, in float32 what is encoded."""
+    leaves = [
+        decode(codec, row.array, row.beside) if is_coded(codec, row.array, row.beside) else row.array
+        for row in state.rows()
+    ]
+    return jax.tree.structure(state.inner).unflatten(leaves)
+
+
 def _is_compressed(x: Any) -> bool:
-    return isinstance(x, Encoded | CompressedState)
+    return isinstance(x, CompressedState)
 
 
 def _check_sharding(path: Any, leaf: Any, codec: Codec) -> None:
@@ -141,6 +174,6 @@ def _check_sharding(path: Any, leaf: Any, codec: Codec) -> None:
     if not all(fits(sharding, array.shape) for array in arrays.values()):
         raise ValueError(
             f"Leaf {name_of(path)!r} of the state has shape {leaf.shape}, of which a device holds "
-            f"{sharding.shard_shape(leaf.shape)}, so that blocks of {codec!r} would straddle devices: "
+            f"{part_of(sharding, leaf.shape)}, so that blocks of {codec!r} would straddle devices: "
             "give it `shards`, the number of devices that an axis is divided over."
         )

@@ -13,8 +13,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import radam_optax as rx
 from benchmarks.subjects.nearest import BFloat16Nearest
 from radam_optax import codecs
-from radam_optax.codecs._compress import CompressedState
-from radam_optax.codecs._encoded import Encoded
+from radam_optax.codecs import CompressedState
 from tests.support.forms import in_forms
 from tests.support.meshes import COLLECTIVES
 from tests.support.recipes import MOVES_BY_ITSELF, build
@@ -243,18 +242,18 @@ def test_what_is_small_or_masked_out_or_no_float32_stays_as_it_is():
     tx = rx.compress_state(rx.adam(0.1, mu_dtype=None), CODECS["int8"], mask=mask)
     state = tx.init(params)
     mu, nu = (optax.tree.get(state, field) for field in ("mu", "nu"))
-    assert [type(mu[k]) is Encoded for k in ("kernel", "half", "bias", "complex")] == [
-        True,
-        True,
-        False,
-        False,
+    assert [str(mu[k].dtype) for k in ("kernel", "half", "bias", "complex")] == [
+        "int8",
+        "int8",
+        "float32",
+        "complex64",
     ]
-    assert not any(type(x) is Encoded for x in nu.values())
+    assert not any(x.dtype == "int8" for x in nu.values())
     assert ("0/momentum/mu/kernel", (128, 128)) in seen
     assert all(np.prod(shape) >= 4096 for _, shape in seen)
     assert state.inner[0].momentum.count.dtype == "int32"
     whole = rx.compress_state(rx.adam(0.1), CODECS["int8"], min_size=0).init(BIG)
-    assert type(optax.tree.get(whole, "mu")["bias"]) is Encoded
+    assert optax.tree.get(whole, "mu")["bias"].dtype == "int8"
 
 
 # One of each kind of state.
@@ -286,7 +285,7 @@ def test_recipes_run_as_without(name):
         tolerance = 0.03 if p.dtype in ("bfloat16", "float16") else rtol
         p, q = (np.asarray(x).astype("complex128") for x in (p, q))
         np.testing.assert_allclose(p, q, rtol=tolerance, atol=max(1e-2, tolerance))
-    assert name == "sgd" or any(isinstance(x, Encoded) for x in jax.tree.leaves(state, is_leaf=is_encoded))
+    assert name == "sgd" or "int8" in dtypes(state)
     zeros = jax.tree.map(jnp.zeros_like, gradients())
     _, updates, _ = run_compressed(tree(0), zeros)
     for u in jax.tree.leaves(updates):
@@ -294,8 +293,8 @@ def test_recipes_run_as_without(name):
         assert name in MOVES_BY_ITSELF or not u.any()
 
 
-def is_encoded(x):
-    return isinstance(x, Encoded)
+def dtypes(state):
+    return {str(x.dtype) for x in jax.tree.leaves(state)}
 
 
 @pytest.mark.parametrize(
@@ -356,16 +355,17 @@ def test_rounding_depends_on_the_step_and_on_the_array_and_on_nothing_else():
     _, once = tx.update(grads, state, params)
     _, again = jax.jit(tx.update)(grads, state, params)
     jax.tree.map(np.testing.assert_array_equal, once, again)
-    _, later = tx.update(grads, state._replace(steps=state.steps + 1), params)
-    first, second = (rx.decompress_state(optax.tree.get(s, "trace")) for s in (once, later))
+    _, later = tx.update(grads, state._replace(steps=jax.tree.map(lambda n: n + 1, state.steps)), params)
+    first, second = (optax.tree.get(rx.decompress_state(s), "trace") for s in (once, later))
     assert (first["a"] != first["b"]).any()
     assert (first["a"] != second["a"]).any()
 
 
 def test_the_count_of_steps_goes_round():
     tx = rx.compress_state(rx.momentum(0.1), CODECS["stochastic"], min_size=0)
-    state = tx.init(BIG)._replace(steps=jnp.uint32(2**32 - 1))
-    assert tx.update(BIG, state)[1].steps == 0
+    state = tx.init(BIG)
+    state = state._replace(steps=jax.tree.map(lambda _: jnp.int32(2**31 - 1), state.steps))
+    assert [*tx.update(BIG, state)[1].steps.values()] == [-(2**31)]
 
 
 def test_decompression_gives_the_state_without():
@@ -376,8 +376,6 @@ def test_decompression_gives_the_state_without():
     assert jax.tree.structure(decoded) == jax.tree.structure(optax.chain(optax.clip(1.0), inner).init(BIG))
     nu = optax.tree.get(decoded, "nu")
     np.testing.assert_allclose(nu["kernel"], 1e-3, rtol=0.13)
-    part = rx.decompress_state(optax.tree.get(state, "nu"))
-    jax.tree.map(np.testing.assert_array_equal, part, nu)
     assert rx.rectification_stats(state)["count"] == 1
     assert rx.step_count(state) == 1
     uncompressed = inner.init(BIG)
@@ -427,7 +425,7 @@ def test_wrappers_of_optax(wrapper, outside):
 
     with jax.numpy_dtype_promotion("standard"):
         (params, state), (expected, _) = follow(tx), follow(plain)
-    assert any(map(is_encoded, jax.tree.leaves(state, is_leaf=is_encoded)))
+    assert "int8" in dtypes(state)
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4), params, expected)
 
 
@@ -462,7 +460,7 @@ def test_params_of_the_state_are_mapped_through_the_codes():
     tx = rx.compress_state(rx.adam(0.1), CODECS["int8"])
     state = tx.init(BIG)
     marked = optax.tree.map_params(tx, lambda x: x.shape, state, transform_non_params=lambda x: None)
-    assert optax.tree.get(marked, "mu")["kernel"].arrays == {"codes": (128, 128), "scales": (128, 2)}
+    assert optax.tree.get(marked, "mu")["kernel"] == (128, 128)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
@@ -474,7 +472,7 @@ def test_in_x64_mode(dtype, x64):
     updates, new = jax.jit(tx.update)(params, state, params)
     assert updates["w"].dtype == dtype
     assert jax.tree.map(lambda x: x.dtype, new) == jax.tree.map(lambda x: x.dtype, state)
-    assert is_encoded(optax.tree.get(new, "mu")["w"]) == (dtype != "float64")
+    assert optax.tree.get(new, "mu")["w"].dtype == ("float64" if dtype == "float64" else "int8")
 
 
 def placed(axis_type, shape, *spec):
@@ -604,4 +602,4 @@ def test_a_codec_of_ones_own():
 
     tx = rx.compress_state(rx.momentum(0.1), Half())
     _, state = tx.update(BIG, tx.init(BIG))
-    assert optax.tree.get(state, "trace")["kernel"].arrays["half"].dtype == "float16"
+    assert optax.tree.get(state, "trace")["kernel"].dtype == "float16"
