@@ -58,16 +58,16 @@ def _is_permutation(axes: Any, rank: int) -> bool:
 def check_complete(ours: set[str], theirs: Iterable[str], needed: Iterable[str], advice: str = "") -> None:
     """Raises ValueError if theirs lack a parameter of ours, or ours one of theirs that is needed.
 
-    ``advice`` is for what is missing here.
+    ``advice`` is for what is missing here alone.
     """
     missing, surplus = sorted(ours - set(theirs)), sorted(map(str, set(needed) - ours))
     if missing or surplus:
-        example = next((f", such as {name!r}" for name in theirs), "")
+        if missing:
+            example = next((f", such as {name!r}" for name in theirs), "")
+            advice = f"`names` must give each leaf its name there{example}: see migrate.flax_names."
         raise ValueError(
             f"The parameters do not match PyTorch's. Missing there: {missing or 'none'}; missing here: "
-            f"{surplus or 'none'}."
-            + f" `names` must give each leaf its name there{example}." * bool(missing)
-            + f" {advice}" * bool(surplus)
+            f"{surplus or 'none'}. {advice}"
         )
 
 

@@ -95,7 +95,7 @@ def _check_form(state_dict: Any) -> None:
 def _instead(given: Any) -> str:
     """What was given in the place of a state_dict, and what to do about it."""
     if not isinstance(given, Mapping):
-        return f"got {type(given).__name__}"
+        return f"got {type(given).__name__}" + ": pass its `.state_dict()`" * hasattr(given, "state_dict")
     for key, part in given.items():
         if isinstance(part, Mapping) and "param_groups" in part:
             return f"pass the part {key!r} of what is given"

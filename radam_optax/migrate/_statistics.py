@@ -203,9 +203,12 @@ def cast_like(where: str, old: jax.Array, new: Any) -> jax.Array:
     with jax.numpy_dtype_promotion("standard"):  # Only to see which holds the other.
         wider = jnp.promote_types(new.dtype, old.dtype)
     if wider != old.dtype or not jnp.issubdtype(new.dtype, jnp.inexact):
+        instead = f", or have {new.dtype} here" * jnp.issubdtype(new.dtype, jnp.inexact)
+        if new.dtype in ("float64", "complex128") and jnp.result_type(float) == "float32":
+            instead += ", in JAX's x64 mode"
         raise TypeError(
             f"{where} has dtype {new.dtype}, which does not fit into the {old.dtype} that is kept here. "
-            "Convert it beforehand if that is meant; for float64, switch JAX's x64 mode on."
+            f"Convert it beforehand if that is meant{instead}."
         )
     copied = jnp.array if isinstance(new, jax.Array) else np.array
     return jax.device_put(copied(new, old.dtype), sharding_of(old))

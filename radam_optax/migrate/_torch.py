@@ -37,7 +37,10 @@ def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_nam
       TypeError: its dtype does not fit into that of ``params``.
     """
     if not isinstance(state_dict, Mapping):
-        raise ValueError(f"`state_dict` must map names to tensors; got {type(state_dict).__name__}.")
+        raise ValueError(
+            "`state_dict` must map names to tensors, as `module.state_dict()`; got "
+            f"{type(state_dict).__name__}."
+        )
     targets = targets_of(params, names)
     check_complete({target.name for target in targets}, state_dict, needed=())
     leaves, treedef = jax.tree.flatten(params)
