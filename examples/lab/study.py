@@ -219,7 +219,7 @@ class Study:
                 json.dumps(finite(summary | {"results": results}), indent=1, default=str) + "\n", "utf-8"
             )
         if self.loops:
-            shutil.rmtree(self.progress)
+            shutil.rmtree(self.progress, ignore_errors=True)  # There may have been nothing to save.
         if findings:
             self._print_verdict(findings)
         files = ", ".join(map(str, self.written))

@@ -1,7 +1,6 @@
 """The checkpoints of one run in one folder: saved whole, read where they are usable."""
 
 import os
-import pathlib
 import secrets
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from radam_optax._core.placement import fits, sharding_of
 from radam_optax.checkpoint import _orbax
 from radam_optax.checkpoint._checksum import checksum_of, data_of
 from radam_optax.checkpoint._errors import UnusableError, line_of
+from radam_optax.checkpoint._folder import folder_of
 from radam_optax.checkpoint._manifest import (
     Trees,
     crc32_of,
@@ -47,7 +47,9 @@ class Checkpoints:
             step, params, opt_state, extra = checkpoints.restore(params, {"key": key})
 
     Args:
-      folder: where they are, in a file system that all processes of the run share; made if it is missing.
+      folder: where they are, in a file system that all processes of the run share; may begin with ``~`` or
+        ``file:``. The first :meth:`save` makes it if it is missing. A bucket has to be mounted: ``gs://`` and
+        ``s3://`` are a ValueError, since a checkpoint is committed by one rename, which they do not have.
       optimizer: the transformation whose state it is, of this package or not.
       keep: how many checkpoints stay, the newest; >= 1.
       asynchronous: whether :meth:`save` returns once the arrays are copied to the host, and writing goes
@@ -68,16 +70,10 @@ class Checkpoints:
             raise ValueError(f"`keep` must be at least 1; got {keep}.")
         self._optimizer = transformation("optimizer", optimizer)
         self._asynchronous = flag("asynchronous", asynchronous)
-        self._folder = pathlib.Path(os.path.abspath(folder))
+        self._folder = together(lambda: folder_of("folder", folder))
         self._keep = keep
         self._unusable: set[int] = set()
         self._saving: tuple[int, Any] | None = None
-
-        def made() -> None:
-            if jax.process_index() == 0:
-                self._folder.mkdir(parents=True, exist_ok=True)
-
-        together(made)
 
     def __enter__(self) -> "Checkpoints":
         return self

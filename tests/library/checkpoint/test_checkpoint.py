@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -243,6 +244,53 @@ def test_a_relative_folder(tmp_path, monkeypatch):
     saved("here")
     monkeypatch.chdir("/")
     assert_is(restored(tmp_path / "here"), 1)
+
+
+ELSEWHERE = ["s3://bucket/run", "gs://bucket/run", "hf://me/run", "https://host/run", "file://host/run"]
+
+
+@pytest.mark.parametrize("place", [*ELSEWHERE, *map(pathlib.Path, ELSEWHERE[:2])], ids=repr)
+def test_what_is_not_on_this_machine_is_refused_before_anything_is_made(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"`folder` must be in a file system of this machine; got '.*Mount it"
+    ):
+        Checkpoints(place, rx.radam(1e-3))
+    assert os.listdir(tmp_path) == []
+
+
+def test_folders_have_several_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    saved("~/with a space")
+    for name in (
+        f"file://{tmp_path}/with%20a%20space",
+        f"file://localhost{tmp_path}/with%20a%20space",
+        "with a space/",
+        pathlib.Path("~/with a space"),
+    ):
+        assert_is(restored(name), 1)
+    saved("./s3:/one's own")
+    assert sorted(os.listdir(tmp_path)) == ["s3:", "with a space"]
+    for name in ("", "~nobody that is here/run"):
+        with pytest.raises(ValueError, match="`folder` must be a folder that can be found; got"):
+            Checkpoints(name, rx.radam(1e-3))
+    with pytest.raises(TypeError, match="`folder` must be a path in text; got b'run'"):
+        Checkpoints(b"run", rx.radam(1e-3))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match=r"`folder` must be a folder; '.*/file' is a file"):
+        Checkpoints("file", rx.radam(1e-3))
+
+
+def test_a_reader_makes_nothing(tmp_path):
+    with Checkpoints(tmp_path / "mistyped" / "run", rx.radam(1e-3)) as checkpoints:
+        assert checkpoints.steps() == []
+        assert checkpoints.restore(PARAMS) is None
+        with pytest.raises(ValueError, match=r"step 3 in .* does not exist; there are those of steps \[\]"):
+            checkpoints.restore(PARAMS, step=3)
+        with pytest.raises(ValueError, match="`opt_state` was made by"):
+            checkpoints.save(1, PARAMS, rx.amsgrad(1e-3).init(PARAMS))
+    assert os.listdir(tmp_path) == []
 
 
 def test_what_a_reader_of_the_json_finds(tmp_path):
