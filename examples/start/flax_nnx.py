@@ -1,6 +1,7 @@
-"""RAdamW with Flax NNX: a convolutional network on handwritten digits, in nnx.Optimizer."""
+"""RAdamW with Flax NNX: a network on handwritten digits, in nnx.Optimizer, with a checkpoint halfway."""
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,9 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import radam_optax as rx
+from radam_optax.checkpoint import Checkpoints
+
+CHAIN = optax.chain(optax.clip_by_global_norm(1.0), rx.radamw(0.01, weight_decay=0.01))
 
 
 class Network(nnx.Module):
@@ -24,6 +28,12 @@ class Network(nnx.Module):
         x = nnx.relu(self.conv1(images))
         x = nnx.relu(self.conv2(x))
         return self.linear(x.reshape(x.shape[0], -1))
+
+
+def start(seed):
+    """A model and its optimizer, before the first step."""
+    model = Network(nnx.Rngs(seed))
+    return model, nnx.Optimizer(model, CHAIN, wrt=nnx.Param)
 
 
 @nnx.jit
@@ -44,6 +54,23 @@ def accuracy(model, images, labels):
     return (model(images).argmax(axis=-1) == labels).mean()
 
 
+def save(folder, step, model, optimizer):
+    """Writes a checkpoint of NNX's states, as they are."""
+    with Checkpoints(folder, CHAIN) as checkpoints:
+        checkpoints.save(step, nnx.state(model, nnx.Param), optimizer.opt_state, {"step": optimizer.step})
+
+
+def restore(folder, model, optimizer):
+    """Changes model and optimizer in place to what the newest checkpoint holds."""
+    with Checkpoints(folder, CHAIN) as checkpoints:
+        restored = checkpoints.restore(
+            nnx.state(model, nnx.Param), {"step": optimizer.step}, opt_state=optimizer.opt_state
+        )
+    assert restored  # It is None where there is no checkpoint.
+    nnx.update(model, restored.params)
+    nnx.update(optimizer, nnx.state({"opt_state": restored.opt_state} | restored.extra))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Trains, and prints loss, test accuracy and how far the rectifier has opened."""
     parser = argparse.ArgumentParser("flax_nnx", description=__doc__)
@@ -54,10 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     images, labels = pixels.reshape(-1, 8, 8, 1).astype(np.float32) / 16, digits.astype(np.int32)
     train_x, test_x, train_y, test_y = train_test_split(images, labels, test_size=540, random_state=0)
 
-    model = Network(nnx.Rngs(0))
-    chain = optax.chain(optax.clip_by_global_norm(1.0), rx.radamw(0.01, weight_decay=0.01))
-    optimizer = nnx.Optimizer(model, chain, wrt=nnx.Param)
-
+    model, optimizer = start(seed=0)
     rng = np.random.default_rng(0)
     for step in range(1, steps + 1):
         batch = rng.integers(len(train_x), size=32)
@@ -68,6 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(
                 f"step {step:4}  loss {loss:.4f}  accuracy {accuracy(model, test_x, test_y):.1%}  {rectifier}"
             )
+        if step == steps // 2:
+            with tempfile.TemporaryDirectory() as folder:
+                save(folder, step, model, optimizer)
+                model, optimizer = start(seed=1)  # As in another process.
+                restore(folder, model, optimizer)
 
 
 if __name__ == "__main__":

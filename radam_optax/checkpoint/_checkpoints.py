@@ -46,6 +46,13 @@ class Checkpoints:
             checkpoints.save(500, params, opt_state, {"key": key})
             step, params, opt_state, extra = checkpoints.restore(params, {"key": key})
 
+    Trees may be states of Flax NNX, ``nnx.state(model, nnx.Param)`` and the ``opt_state`` of an
+    ``nnx.Optimizer``; what is restored is of the kind of its template::
+
+        restored = checkpoints.restore(nnx.state(model, nnx.Param), opt_state=optimizer.opt_state)
+        nnx.update(model, restored.params)
+        nnx.update(optimizer.opt_state, nnx.state(restored.opt_state))
+
     Args:
       folder: where they are, in a file system that all processes of the run share; may begin with ``~`` or
         ``file:``. The first :meth:`save` makes it if it is missing. A bucket has to be mounted: ``gs://`` and
@@ -127,7 +134,9 @@ class Checkpoints:
         step = int(count_of_updates("step", step))
         manifest = manifest_of(self._optimizer, trees)
         fresh = trees._replace(opt_state=jax.eval_shape(self._optimizer.init, trees.params))
-        advice = "Save what its `init` makes of `params` and its `update` returns."
+        advice = (
+            "Save what its `init` makes of `params` or `update` returns; of nnx.Optimizer, its `opt_state`."
+        )
         refuse_others("`opt_state` was made", manifest, manifest_of(self._optimizer, fresh), advice)
         steps = [other for other in self.steps() if other not in self._unusable]
         if step <= max(steps, default=-1):
@@ -213,7 +222,7 @@ class Checkpoints:
           extra: template of ``extra``; None leaves it out.
           step: insist on this checkpoint.
           opt_state: template of the state, where it is sharded otherwise than the parameters are, as by
-            :func:`radam_optax.sharding.shard_state`.
+            :func:`radam_optax.sharding.shard_state`, or is in variables of Flax NNX.
 
         Raises:
           ValueError: the checkpoint is of another optimizer or of other parameters (never passed over
