@@ -49,13 +49,6 @@ def test_multi_transform_steps_each_group_as_if_alone(name):
     assert_close(params["a"], alone["a"])
 
 
-@pytest.fixture
-def standard_promotion():
-    """For the wrappers of optax that mix dtypes themselves."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
-
-
 @some_recipes
 @pytest.mark.usefixtures("standard_promotion")
 def test_multi_steps_equals_steps_with_mean_gradients(name):
