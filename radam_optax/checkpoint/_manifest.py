@@ -14,7 +14,8 @@ from radam_optax._core.calls import call_of
 _FORMAT = 1
 _FUNCTION = "<function>"  # A schedule or a mask.
 _MAY_CHANGE = ("learning_rate", "lr")
-_MAY_DRIFT = ("float32", "bfloat16", "float16")  # Some states of optax leave the dtypes of their `init`.
+_FLOATS = ("float64", "float32", "bfloat16", "float16")
+_WITHOUT_X64 = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 
 
 class Trees(NamedTuple):
@@ -125,6 +126,32 @@ def refuse_others(what: str, theirs: dict[str, Any], ours: dict[str, Any], advic
     for path in ours["leaves"] | theirs["leaves"]:
         sides = [side["leaves"].get(path) for side in (theirs, ours)]
         a, b = (f"{r['dtype']}{r['shape']}" if r else "nothing" for r in sides)
-        drifts = path.startswith("opt_state") and all(r and r["dtype"] in _MAY_DRIFT for r in sides)
-        if a != b and not (drifts and sides[0]["shape"] == sides[1]["shape"]):
-            raise ValueError(f"{what} with {path} = {a}; here it is {b}. {advice}")
+        if a != b and not (path.startswith("opt_state") and _same_but_for_dtype(*sides)):
+            raise ValueError(f"{what} with {path} = {a}; here it is {b}. {_x64_advice(*sides)}{advice}")
+
+
+def _same_but_for_dtype(theirs: dict[str, Any] | None, ours: dict[str, Any] | None) -> bool:
+    """Whether a leaf of a state may keep its dtype, though `init` would make it in another one.
+
+    Some states of optax leave the dtypes of their `init`, others depend on JAX's x64 mode. One that JAX does
+    not have now it cannot keep.
+    """
+    if not (theirs and ours and theirs["shape"] == ours["shape"]) or _needs_x64(theirs):
+        return False
+    dtypes = theirs["dtype"], ours["dtype"]
+    narrow = {_WITHOUT_X64.get(dtype, dtype) for dtype in dtypes}
+    return len(narrow) == 1 or set(dtypes) <= {*_FLOATS}
+
+
+def _needs_x64(record: dict[str, Any]) -> bool:
+    return record["dtype"] in _WITHOUT_X64 and not jax.config.read("jax_enable_x64")
+
+
+def _x64_advice(theirs: dict[str, Any] | None, ours: dict[str, Any] | None) -> str:
+    if not (theirs and ours):
+        return ""
+    if _WITHOUT_X64.get(theirs["dtype"]) == ours["dtype"] and _needs_x64(theirs):
+        return "Switch JAX's x64 mode on, as it was then. "
+    if _WITHOUT_X64.get(ours["dtype"]) == theirs["dtype"]:
+        return "JAX's x64 mode may have been off then. "
+    return ""

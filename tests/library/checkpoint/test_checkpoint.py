@@ -190,9 +190,40 @@ def test_64_bits(tmp_path):
     assert_same((found.params, found.extra), ({"w": params["w"] + 1}, extra))
     with (
         jax.enable_x64(False),
-        pytest.raises(ValueError, match=r"params\['w'\] = float64\[2\]; here it is float32"),
+        pytest.raises(
+            ValueError, match=r"params\['w'\] = float64\[2\]; here it is float32.*Switch JAX's x64"
+        ),
     ):
         restored(tmp_path, params={"w": jnp.zeros(2, "float32")})
+
+
+def in_x64_mode_only():
+    """A state of which `init` makes one number in the widest dtype that JAX has, and update keeps it."""
+
+    def init(params):
+        return {"scale": jnp.ones([], float), "n": jnp.zeros([], int), "trace": params}
+
+    return optax.GradientTransformation(init, lambda updates, state, params=None: (updates, state))
+
+
+@pytest.mark.parametrize("make", [in_x64_mode_only, lambda: rx.radam(0.1)], ids=["wide", "radam"])
+@pytest.mark.parametrize("x64", [False, True], ids=["without x64", "with x64"])
+def test_a_state_keeps_its_dtypes_in_the_other_mode_or_is_refused(make, x64, tmp_path):
+    params = {"w": jnp.ones(3, "float32")}
+    with jax.enable_x64(x64), Checkpoints(tmp_path, make()) as checkpoints:
+        state = make().init(params)
+        checkpoints.save(1, params, state)
+    wide = any(leaf.dtype.itemsize == 8 for leaf in jax.tree.leaves(state))
+    assert wide == x64 or make is not in_x64_mode_only
+    with jax.enable_x64(not x64), Checkpoints(tmp_path, make()) as checkpoints:
+        if wide:
+            with pytest.raises(ValueError, match=r"= (float|int)64\[\]; here it is .*Switch JAX's x64 mode on, as"):
+                checkpoints.restore(params)
+        else:
+            found = checkpoints.restore(params)
+            assert_same(found.opt_state, state)
+            checkpoints.save(2, found.params, found.opt_state)
+            assert_same(checkpoints.restore(params).opt_state, state)
 
 
 def test_templates_need_no_arrays(tmp_path):
