@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
+import jax
 import optax
 
 from radam_optax._core.domains import Rule
@@ -36,10 +37,22 @@ class Call(NamedTuple):
 
 
 class _Made:
-    call: Call | None = None  # As it is after `_replace`.
+    call: Call | None = None  # As it is after `_make`.
+    remade = False  # Whether the call makes the same again: not after `_replace`.
 
     def __repr__(self) -> str:
         return str(self.call) if self.call else super().__repr__()
+
+    def __reduce__(self) -> Any:
+        # By the call, since what pickles closures, as dill does, would copy modules that they name.
+        return (_again, tuple(self.call)) if self.call and self.remade else super().__reduce__()
+
+    def _replace(self, **fields: Any) -> Any:
+        return _with_call(super()._replace(**fields), self.call)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _again(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    return factory(**arguments)
 
 
 class _Transformation(_Made, optax.GradientTransformation):
@@ -48,6 +61,31 @@ class _Transformation(_Made, optax.GradientTransformation):
 
 class _TransformationExtraArgs(_Made, optax.GradientTransformationExtraArgs):
     pass
+
+
+class _Remark:
+    """What goes with a tree but is no part of its structure: trees that differ in it alone are alike."""
+
+    def __init__(self, content: Any):
+        self.content = content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Remark)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+# Equinox and others map over a transformation, as over any tuple.
+for _kind in (_Transformation, _TransformationExtraArgs):
+    jax.tree_util.register_pytree_with_keys(
+        _kind,
+        lambda made: (
+            tuple((jax.tree_util.GetAttrKey(name), getattr(made, name)) for name in made._fields),
+            _Remark(made.call),
+        ),
+        functools.partial(lambda kind, remark, parts: _with_call(kind(*parts), remark.content), _kind),
+    )
 
 
 def call_of(transformation: Any) -> Call | None:
@@ -107,6 +145,11 @@ def _domain(name: str, hint: Any) -> tuple[Rule, bool]:
 
 def _made_by(call: Call, transformation: optax.GradientTransformation) -> optax.GradientTransformation:
     extra = isinstance(transformation, optax.GradientTransformationExtraArgs)
-    made = (_TransformationExtraArgs if extra else _Transformation)(*transformation)
+    made = _with_call((_TransformationExtraArgs if extra else _Transformation)(*transformation), call)
+    made.remade = True
+    return made
+
+
+def _with_call(made: Any, call: Call | None) -> Any:
     made.call = call
     return made

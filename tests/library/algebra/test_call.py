@@ -1,7 +1,12 @@
 """A transformation prints as the call that makes it."""
 
+import copy
 import inspect
+import pickle
 
+import dill
+import jax
+import numpy as np
 import optax
 import pytest
 
@@ -70,6 +75,24 @@ def test_what_optax_made_has_no_call():
     assert call_of(optax.chain(rx.sgd(0.1))) is None
 
 
-def test_a_rebuilt_transformation_prints_as_optaxs_do():
+def test_a_transformation_keeps_its_call_where_it_is_taken_apart():
+    """As Equinox does, which maps over it."""
     tx = rx.adam(0.1)
-    assert repr(tx._replace(init=tx.init)).startswith("_TransformationExtraArgs(init=<function")
+    mapped = jax.tree.map(lambda part: part, tx)
+    for again in (tx._replace(init=tx.init), mapped, jax.tree.unflatten(*jax.tree.flatten(tx)[::-1])):
+        assert repr(again) == repr(tx)
+        assert type(again) is type(tx)
+    assert jax.tree.structure(tx) == jax.tree.structure(rx.adam(0.2))
+
+
+def test_a_transformation_is_copied_and_pickled_by_its_call():
+    """By value too, as dill does with what a checkout holds; but not where a part of it was replaced."""
+    tx = rx.radamw(0.1, weight_decay=np.float32(0.5))
+    for copied in (
+        copy.deepcopy(tx),
+        pickle.loads(pickle.dumps(tx)),
+        dill.loads(dill.dumps(tx, recurse=True)),
+    ):
+        assert repr(copied) == repr(tx)
+    other = copy.deepcopy(tx._replace(init=lambda params: "another"))
+    assert other.init(1.0) == "another"
