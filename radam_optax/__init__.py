@@ -5,8 +5,22 @@ both are chains of links, and every optimizer of the catalogue is one such line.
 """
 
 from radam_optax import codecs, migrate, presets, sharding
-from radam_optax._combine import freeze_until, project, scale_by_adaptive_rate
+from radam_optax._clock import Clock
+from radam_optax._combine import (
+    FreezeUntilState,
+    ScaleByAdaptiveRateState,
+    freeze_until,
+    project,
+    scale_by_adaptive_rate,
+)
 from radam_optax._moments import (
+    AmsgradMaxState,
+    BeliefMomentState,
+    CenteredSecondMomentState,
+    DebiasState,
+    FirstMomentState,
+    SecondMomentState,
+    SumOfSquaresState,
     amsgrad_max,
     belief_moment,
     centered_second_moment,
@@ -18,7 +32,7 @@ from radam_optax._moments import (
     yogi_moment,
 )
 from radam_optax._monitor import effective_rate, rectification_stats, step_count
-from radam_optax._numerics import Rectification, adaptive_rate_variance, bias_correction, rectification
+from radam_optax._numerics import Rectification, adaptive_rate_variance, rectification, total_weight
 from radam_optax._optimizers import (
     adabelief,
     adadelta,
@@ -40,9 +54,10 @@ from radam_optax._optimizers import (
     without_lookahead,
     yogi,
 )
-from radam_optax._rates import inverse_root, scale_by_rectification
+from radam_optax._rates import RectificationState, inverse_root, scale_by_rectification
 from radam_optax._schedules import inverse_sqrt_decay, untuned_exponential_warmup, untuned_linear_warmup
 from radam_optax._transforms import (
+    scale_by_adadelta,
     scale_by_adagrad,
     scale_by_adam,
     scale_by_amsgrad,
@@ -51,11 +66,25 @@ from radam_optax._transforms import (
     scale_by_rms,
     scale_by_yogi,
 )
-from radam_optax.codecs._compress import compress_state, decompress_state
+from radam_optax._updates import ScaleByPastUpdatesState
+from radam_optax.codecs._compress import CompressedState, compress_state, decompress_state
 
 __version__ = "0.1.0"
 __all__ = [
+    "AmsgradMaxState",
+    "BeliefMomentState",
+    "CenteredSecondMomentState",
+    "Clock",
+    "CompressedState",
+    "DebiasState",
+    "FirstMomentState",
+    "FreezeUntilState",
     "Rectification",
+    "RectificationState",
+    "ScaleByAdaptiveRateState",
+    "ScaleByPastUpdatesState",
+    "SecondMomentState",
+    "SumOfSquaresState",
     "adabelief",
     "adadelta",
     "adagrad",
@@ -68,7 +97,6 @@ __all__ = [
     "amsgrad",
     "amsgrad_max",
     "belief_moment",
-    "bias_correction",
     "centered_second_moment",
     "codecs",
     "compress_state",
@@ -92,6 +120,7 @@ __all__ = [
     "rectification_stats",
     "rmsprop",
     "rmsprop_nesterov",
+    "scale_by_adadelta",
     "scale_by_adagrad",
     "scale_by_adam",
     "scale_by_adaptive_rate",
@@ -106,6 +135,7 @@ __all__ = [
     "sharding",
     "step_count",
     "sum_of_squares",
+    "total_weight",
     "untuned_exponential_warmup",
     "untuned_linear_warmup",
     "without_lookahead",

@@ -2,24 +2,34 @@
 
 A decay is a number, or a schedule: a callable of the count of past updates (0 at the first one, as
 everywhere in optax). The weights that an average started at zero has given out add up to
-``total_t = 1 - b_1 b_2 ... b_t``. A constant decay needs no memory for it (:func:`bias_correction`);
+``total_t = 1 - b_1 b_2 ... b_t``. A constant decay needs no memory for it (:func:`total_weight`);
 a scheduled one accumulates ``elapsed_t = -sum_i log(b_i)``, which loses less than the product would.
+
+A link by itself has a clock of its own, if what it does depends on the count. A link within another,
+such as the combinator, is handed that one's clock for a step and gives it back: so an optimizer has one
+``count``, which :func:`optax.tree.get` finds, and what :func:`optax.tree.set` puts there counts.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from radam_optax import _numerics
-from radam_optax._core.values import Scalar, ScalarOrSchedule, scheduled
+from radam_optax._core.values import Scalar, ScalarOrSchedule, as_scalar, in_dtype_of, scheduled
 
 
 class Clock(NamedTuple):
-    """How far a moving average has come; a part of its state."""
+    """How many updates a link has seen."""
 
     count: jax.Array  # shape=(), dtype=int32.
+
+
+class Time(NamedTuple):
+    """How far a moving average has come; the first part of its state."""
+
+    clock: Clock | tuple[()]  # (): handed in by the link around it, or not needed.
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32 (float64 in x64); (): constant decay.
 
 
@@ -28,25 +38,80 @@ class Weights(NamedTuple):
 
     old: Scalar
     new: Scalar
-    total: jax.Array
+    total: Scalar  # 1.0 without debias.
 
 
-def start(decay: ScalarOrSchedule) -> Clock:
-    """The clock before the first update."""
+@property
+def count(state: Any) -> jax.Array:
+    """The number of updates that a link has seen by its own clock; shape=(), dtype=int32."""
+    if not state.clock:
+        raise AttributeError(
+            f"This `{type(state).__name__}` has no clock: `count` is in the state around it."
+        )
+    return state.clock.count
+
+
+def new() -> Clock:
+    """A clock before the first update."""
+    return Clock(jnp.zeros([], jnp.int32))
+
+
+def after(clock: Any) -> Any:
+    """The clock one update later."""
+    # It stays at the last int32, and does not become negative.
+    return Clock(jnp.asarray(optax.safe_increment(clock.count))) if clock else ()
+
+
+def of_links(states: Any) -> Any:
+    """A new clock for the links that the states are of; () if none of them has one."""
+    parts = jax.tree.leaves(states, is_leaf=_has_clock)
+    return new() if any(_has_clock(part) and part.clock for part in parts) else ()
+
+
+def handed(clock: Any, state: Any) -> Any:
+    """The state of links with this clock; with (), as it is kept in a state that has the clock itself.
+
+    Links in a chain or a mask see every update that the one around them sees. What others wrap around a
+    link may hold it back, so its clock stays its own there.
+    """
+    if type(state) is tuple:
+        return tuple(handed(clock, part) for part in state)
+    if isinstance(state, optax.MaskedState):
+        return state._replace(inner_state=handed(clock, state.inner_state))
+    return state._replace(clock=clock) if _has_clock(state) else state
+
+
+def _has_clock(state: Any) -> bool:
+    return "clock" in getattr(state, "_fields", ())
+
+
+def start(decay: ScalarOrSchedule, debias: bool = True) -> Time:
+    """The time of an average before the first update."""
     # A constant decay's sum of weights is a function of the count: there is nothing to remember.
     elapsed = jnp.zeros([], jnp.result_type(float)) if callable(decay) else ()
-    return Clock(jnp.zeros([], jnp.int32), elapsed)
+    return Time(new() if debias or callable(decay) else (), elapsed)
 
 
-def tick(decay: ScalarOrSchedule, count: jax.Array, elapsed: jax.Array | tuple[()]) -> tuple[Clock, Weights]:
-    """One step on: the new clock and this step's weights."""
-    if callable(decay) == isinstance(elapsed, tuple):
+def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time, Weights]:
+    """One step on: the new time and this step's weights.
+
+    Args:
+      decay: of the average.
+      state: of a link, or a :class:`Time`.
+      debias: whether the sum of the weights is wanted.
+    """
+    if callable(decay) == isinstance(state.elapsed, tuple):
         was, now = ("constant", "scheduled")[:: 1 if callable(decay) else -1]
         raise ValueError(f"The state is of a {was} decay, but the decay is {now}.")
-    count_inc = jnp.asarray(optax.safe_increment(count))  # Stays at the last int32, not negative.
+    if (debias or callable(decay)) and not state.clock:
+        raise ValueError(
+            "The state has no clock: it is of a link without `debias`, or a part of another's state."
+        )
+    clock = after(state.clock)
     if not callable(decay):
-        total = _numerics.bias_correction(decay, count_inc)
-        return Clock(count_inc, ()), Weights(decay, 1 - decay, total)
-    b = scheduled(decay, count)
-    longer = jnp.asarray(elapsed) + _numerics.rate(b)
-    return Clock(count_inc, longer), Weights(b, 1 - b, _numerics.one_minus_exp(longer))
+        total = _numerics.total_weight(decay, clock.count) if debias else 1.0
+        return Time(clock, ()), Weights(decay, 1 - decay, total)
+    b = scheduled(decay, state.clock.count)
+    elapsed = as_scalar(state.elapsed) + _numerics.rate(b)
+    total = _numerics.one_minus_exp(elapsed) if debias else 1.0
+    return Time(clock, in_dtype_of(state.elapsed, elapsed)), Weights(b, 1 - b, total)

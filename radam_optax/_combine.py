@@ -23,6 +23,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from radam_optax import _clock
+from radam_optax._clock import Clock
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import Count, Link, function
 from radam_optax._core.leaves import map_leaves, times
@@ -31,10 +33,45 @@ from radam_optax._core.values import Optimizer
 
 
 class ScaleByAdaptiveRateState(NamedTuple):
-    """State of :func:`scale_by_adaptive_rate`."""
+    """State of :func:`scale_by_adaptive_rate`.
 
+    What its links keep is read from it by the names that it has in optax's states.
+    """
+
+    clock: Clock | tuple[()]  # Of all its links; (): none counts, or it is that of the link around this one.
     momentum: optax.OptState
     rate: optax.OptState
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
+
+    @property
+    def mu(self) -> optax.Updates:
+        """The average of the gradients."""
+        return self._kept("mu")
+
+    @property
+    def nu(self) -> optax.Updates:
+        """The average of their squares."""
+        return self._kept("nu")
+
+    @property
+    def nu_max(self) -> optax.Updates:
+        """The running maximum of ``nu``."""
+        return self._kept("nu_max")
+
+    @property
+    def sum_of_squares(self) -> optax.Updates:
+        """The sum of the squared gradients."""
+        return self._kept("sum_of_squares")
+
+    def _kept(self, name: str) -> Any:
+        def has(x):
+            return name in getattr(x, "_fields", ())
+
+        part = next(filter(has, jax.tree.leaves(tuple(self), is_leaf=has)), None)
+        if part is None:
+            raise AttributeError(f"No link of this optimizer keeps `{name}`.")
+        return getattr(part, name)
 
 
 @validated
@@ -47,7 +84,8 @@ def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimize
       momentum: phi; None (:func:`optax.identity`) is the gradient itself.
 
     Returns:
-      A transformation whose updates have the dtype of the gradients.
+      A transformation whose updates have the dtype of the gradients, or that of the parameters, if these
+      are given and it is wider.
 
     Source: Reddi et al. (2018), Algorithm 1; Liu et al. (2020), Algorithm 1.
     """
@@ -55,16 +93,19 @@ def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimize
     psi = optax.with_extra_args_support(rate)
 
     def init(params):
-        return ScaleByAdaptiveRateState(phi.init(params), psi.init(params))
+        states = phi.init(params), psi.init(params)
+        return ScaleByAdaptiveRateState(_clock.of_links(states), *_clock.handed((), states))
 
     def update(updates, state, params=None, **extra_args):
         expect(ScaleByAdaptiveRateState, state)
-        m, phi_state = phi.update(updates, state.momentum, params, **extra_args)
+        links = _clock.handed(state.clock, (state.momentum, state.rate))
+        m, phi_state = phi.update(updates, links[0], params, **extra_args)
         # A rate may measure the gradient from what was expected of it: AdaBelief's does.
-        rate, psi_state = psi.update(updates, state.rate, params, **extra_args | {"momentum": m})
-        # The product is made in float32 at least, and rounded once, to the dtype of the gradient.
-        updates = map_leaves(times, (m, rate), like=updates)
-        return updates, ScaleByAdaptiveRateState(phi_state, psi_state)
+        rate, psi_state = psi.update(updates, links[1], params, **extra_args | {"momentum": m})
+        # The product is made in float32 at least, and rounded once, to the dtype of the update.
+        updates = map_leaves(times, (m, rate), like=updates, at_least=params)
+        links = _clock.handed((), (phi_state, psi_state))
+        return updates, ScaleByAdaptiveRateState(_clock.after(state.clock), *links)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -72,7 +113,7 @@ def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimize
 class FreezeUntilState(NamedTuple):
     """State of :func:`freeze_until`."""
 
-    count: jax.Array  # shape=(), dtype=int32: updates seen, up to `steps`.
+    clock: Clock | tuple[()]  # (): that of the link around it.
     inner: optax.OptState
 
 
@@ -92,17 +133,18 @@ def freeze_until(inner: Link, steps: Count) -> Optimizer:
     inner = optax.with_extra_args_support(inner)
 
     def init(params):
-        return FreezeUntilState(jnp.zeros([], jnp.int32), inner.init(params))
+        return FreezeUntilState(_clock.new(), _clock.handed((), inner.init(params)))
 
     def update(updates, state, params=None, **extra_args):
         expect(FreezeUntilState, state)
         # `inner` runs at every step, since under jit nothing can be left out; what it did is not kept.
-        live = state.count >= steps
-        new_updates, new_inner = inner.update(updates, state.inner, params, **extra_args)
+        live = state.clock.count >= steps
+        since = _clock.Clock(jnp.maximum(state.clock.count - steps, 0))
+        links = _clock.handed(since, state.inner)
+        new_updates, new_inner = inner.update(updates, links, params, **extra_args)
         new_updates = jax.tree.map(lambda u: jnp.where(live, u, jnp.zeros_like(u)), new_updates)
-        new_inner = optax.tree.where(live, new_inner, state.inner)
-        count = jnp.where(live, state.count, state.count + 1)  # It stops at `steps` and cannot overflow.
-        return new_updates, FreezeUntilState(count, new_inner)
+        new_inner = optax.tree.where(live, _clock.handed((), new_inner), state.inner)
+        return new_updates, FreezeUntilState(_clock.after(state.clock), new_inner)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -133,7 +175,8 @@ def project(projection_fn: Annotated[Callable[[Any], Any], function]) -> optax.G
         free = map_leaves(_arrive, (updates, params))
         inside = projection_fn(free)
         try:
-            return map_leaves(_back_into, (updates, params, free, inside), like=updates), state
+            inputs = (updates, params, free, inside)
+            return map_leaves(_back_into, inputs, like=updates, at_least=params), state
         except (TypeError, ValueError) as error:
             raise ValueError(f"`projection_fn` must return a tree like its argument. {error}") from None
 

@@ -10,7 +10,7 @@ Parameters that several links share:
     dimensionless, in [0, 1). Or a schedule: a callable of the count of past updates (0 at the first),
     as learning rates have in optax.
 ``debias``
-    Divide by the sum of the weights that the average has seen (:func:`bias_correction`), since it
+    Divide by the sum of the weights that the average has seen (:func:`total_weight`), since it
     starts at zero. Exact for scheduled decays too.
 ``dtype``
     Dtype of the state; None: that of the parameter, but at least float32 (in bfloat16 a second
@@ -30,6 +30,7 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax import _clock
+from radam_optax._clock import Clock
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import AnyDType, Decay, Flag, Forgetting, Link, NonNegative, Real, RealDType
 from radam_optax._core.leaves import abs_sq, map_leaves, times
@@ -40,9 +41,11 @@ from radam_optax._core.values import Optimizer, value_at
 class FirstMomentState(NamedTuple):
     """State of :func:`first_moment` and :func:`nesterov_moment`."""
 
-    count: jax.Array  # shape=(), dtype=int32.
+    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     mu: optax.Updates  # shapes of the parameters.
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
 
 
 @validated
@@ -66,15 +69,15 @@ def first_moment(
     """
 
     def init(params):
-        return FirstMomentState(*_clock.start(b1), full_like(params, initial, dtype))
+        return FirstMomentState(*_clock.start(b1, debias), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
         expect(FirstMomentState, state)
         del params
-        clock, weights = _clock.tick(b1, state.count, state.elapsed)
-        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
+        time, weights = _clock.tick(b1, state, debias)
+        scalars = (weights.old, weights.new, 1 / weights.total)
         updates, mu = map_leaves(_average, (updates,), (state.mu,), scalars)
-        return updates, FirstMomentState(*clock, mu)
+        return updates, FirstMomentState(*time, mu)
 
     return optax.GradientTransformation(init, update)
 
@@ -115,20 +118,22 @@ def nesterov_moment(
     Source: Dozat (2016), Algorithm 2.
     """
     a = b1 if ahead is None else ahead
+    counts = debias or callable(b1)
 
     def init(params):
-        return FirstMomentState(*_clock.start(a), full_like(params, initial, dtype))
+        return FirstMomentState(*_clock.start(a, counts), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
         expect(FirstMomentState, state)
         del params
-        clock, now = _clock.tick(a, state.count, state.elapsed)
-        _, then = _clock.tick(a, *clock)  # The weights of the next step, which the momentum anticipates.
-        old = now.old if ahead is None else value_at(b1, state.count)
-        shares = (1 / then.total, 1 / now.total) if debias else (1.0, 1.0)
-        scalars = (old, 1 - old, then.old * shares[0], now.new * shares[1])
+        time, now = _clock.tick(a, state, debias)
+        _, then = _clock.tick(
+            a, time, debias
+        )  # The weights of the next step, which the momentum anticipates.
+        old = now.old if ahead is None else value_at(b1, state.clock.count)
+        scalars = (old, 1 - old, then.old / then.total, now.new / now.total)
         updates, mu = map_leaves(_look_ahead, (updates,), (state.mu,), scalars)
-        return updates, FirstMomentState(*clock, mu)
+        return updates, FirstMomentState(*time, mu)
 
     return optax.GradientTransformation(init, update)
 
@@ -141,9 +146,11 @@ def _look_ahead(g, mu, old, new, of_mu, of_g):
 class SecondMomentState(NamedTuple):
     """State of :func:`second_moment` and :func:`yogi_moment`."""
 
-    count: jax.Array  # shape=(), dtype=int32.
+    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     nu: optax.Updates  # shapes of the parameters, real.
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
 
 
 @validated
@@ -170,7 +177,7 @@ def second_moment(
 
     Source: Kingma & Ba (2015), Algorithm 1; Reddi et al. (2018), Algorithm 3 for schedules.
     """
-    return _moving(_average_of_squares, b2, debias, initial, dtype)
+    return _moving(b2, debias, initial, dtype)
 
 
 @validated
@@ -192,21 +199,23 @@ def yogi_moment(
 
     Source: Zaheer et al. (2018), Algorithm 2. The division by 1 - b2^t is optax's, not the paper's.
     """
-    return _moving(_additive_average_of_squares, b2, debias, initial, dtype)
+    return _moving(b2, debias, initial, dtype, additive=True)
 
 
-def _moving(kernel, b2, debias, initial, dtype) -> optax.GradientTransformation:
+def _moving(b2, debias, initial, dtype, *, additive=False) -> optax.GradientTransformation:
 
     def init(params):
-        return SecondMomentState(*_clock.start(b2), full_like(params, initial, dtype, real=True))
+        return SecondMomentState(*_clock.start(b2, debias), full_like(params, initial, dtype, real=True))
 
     def update(updates, state, params=None):
         expect(SecondMomentState, state)
         del params
-        clock, weights = _clock.tick(b2, state.count, state.elapsed)
-        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
+        # Chosen here: a function in a closure is not what it was where closures are taken apart.
+        kernel = _additive_average_of_squares if additive else _average_of_squares
+        time, weights = _clock.tick(b2, state, debias)
+        scalars = (weights.old, weights.new, 1 / weights.total)
         updates, nu = map_leaves(kernel, (updates,), (state.nu,), scalars)
-        return updates, SecondMomentState(*clock, nu)
+        return updates, SecondMomentState(*time, nu)
 
     return optax.GradientTransformation(init, update)
 
@@ -227,10 +236,12 @@ def _additive_average_of_squares(g, nu, old, new, share):
 class CenteredSecondMomentState(NamedTuple):
     """State of :func:`centered_second_moment`."""
 
-    count: jax.Array  # shape=(), dtype=int32.
+    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     mu: optax.Updates  # shapes of the parameters.
     nu: optax.Updates  # shapes of the parameters, real.
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
 
 
 @validated
@@ -258,15 +269,15 @@ def centered_second_moment(
 
     def init(params):
         mu, nu = full_like(params), full_like(params, initial, dtype, real=True)
-        return CenteredSecondMomentState(*_clock.start(b2), mu, nu)
+        return CenteredSecondMomentState(*_clock.start(b2, debias), mu, nu)
 
     def update(updates, state, params=None):
         expect(CenteredSecondMomentState, state)
         del params
-        clock, weights = _clock.tick(b2, state.count, state.elapsed)
-        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0)
+        time, weights = _clock.tick(b2, state, debias)
+        scalars = (weights.old, weights.new, 1 / weights.total)
         updates, mu, nu = map_leaves(_variance, (updates,), (state.mu, state.nu), scalars)
-        return updates, CenteredSecondMomentState(*clock, mu, nu)
+        return updates, CenteredSecondMomentState(*time, mu, nu)
 
     return optax.GradientTransformation(init, update)
 
@@ -282,10 +293,12 @@ def _variance(g, mu, nu, old, new, share):
 class BeliefMomentState(NamedTuple):
     """State of :func:`belief_moment`."""
 
-    count: jax.Array  # shape=(), dtype=int32.
+    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
     nu: optax.Updates  # shapes of the parameters, real.
     centre: optax.OptState
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
 
 
 @validated
@@ -323,15 +336,19 @@ def belief_moment(
 
     def init(params):
         nu = full_like(params, 0.0, dtype, real=True)
-        return BeliefMomentState(*_clock.start(b2), nu, predict.init(params))
+        clock, elapsed = _clock.start(b2, debias)
+        predictor = predict.init(params)
+        clock = clock or _clock.of_links(predictor)
+        return BeliefMomentState(clock, elapsed, nu, _clock.handed((), predictor))
 
     def update(updates, state, params=None, **extra_args):
         expect(BeliefMomentState, state)
-        expected, predictor = predict.update(updates, state.centre, params, **extra_args)
-        clock, weights = _clock.tick(b2, state.count, state.elapsed)
-        scalars = (weights.old, weights.new, 1 / weights.total if debias else 1.0, eps)
+        predictor = _clock.handed(state.clock, state.centre)
+        expected, predictor = predict.update(updates, predictor, params, **extra_args)
+        time, weights = _clock.tick(b2, state, debias)
+        scalars = (weights.old, weights.new, 1 / weights.total, eps)
         updates, nu = map_leaves(_average_of_surprise, (updates, expected), (state.nu,), scalars)
-        return updates, BeliefMomentState(*clock, nu, predictor)
+        return updates, BeliefMomentState(*time, nu, _clock.handed((), predictor))
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -428,8 +445,10 @@ def _maximum(nu, nu_max, decay):
 class DebiasState(NamedTuple):
     """State of :func:`debias`."""
 
-    count: jax.Array  # shape=(), dtype=int32.
+    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
     elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
 
 
 @validated
@@ -454,8 +473,8 @@ def debias(decay: Decay, *, power: Real = 1.0) -> optax.GradientTransformation:
     def update(updates, state, params=None):
         expect(DebiasState, state)
         del params
-        clock, weights = _clock.tick(decay, state.count, state.elapsed)
+        time, weights = _clock.tick(decay, state)
         updates = map_leaves(times, (updates,), (), (weights.total**-power,))
-        return updates, DebiasState(*clock)
+        return updates, DebiasState(*time)
 
     return optax.GradientTransformation(init, update)

@@ -27,7 +27,12 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
       ValueError: the state holds no rectification, or several (hand over a part of it then).
     """
     found = state_of(RectificationState, state)
-    return {name: jnp.asarray(value) for name, value in found._asdict().items()}
+    return {
+        "count": jnp.asarray(found.t),
+        "rho": jnp.asarray(found.rho),
+        "r": jnp.asarray(found.r),
+        "adaptive": jnp.asarray(found.adaptive).astype(bool),
+    }
 
 
 def step_count(state: optax.OptState) -> jax.Array:

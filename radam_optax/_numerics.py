@@ -29,7 +29,7 @@ from jax.typing import ArrayLike
 
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import LengthChoice, Real, VarianceChoice, anything, number_in
-from radam_optax._core.values import Length, Scalar, Variance, as_scalar, is_static
+from radam_optax._core.values import Length, Scalar, Variance, as_scalar, is_static, refuse_coarse
 
 
 def _m_series(terms: int) -> tuple[float, ...]:
@@ -64,6 +64,7 @@ _VARIANCE_POLYNOMIAL = (
 
 def _decays(name: str, value: ArrayLike) -> Scalar:
     """Keeps a Python or NumPy number in double precision; an array of any shape passes unread."""
+    refuse_coarse(f"`{name}`", value)
     is_array = isinstance(value, jax.Array) or (isinstance(value, np.ndarray) and value.ndim)
     return as_scalar(value) if is_array else number_in("[0, 1)")(name, value)
 
@@ -80,8 +81,10 @@ class Rectification(NamedTuple):
 
 
 @validated
-def bias_correction(decay: Decays, count: Numbers, power: Real = 1.0) -> jax.Array:
-    """The weight that a moving average started at zero has seen, ``(1 - decay**count)**power``.
+def total_weight(decay: Decays, count: Numbers, power: Real = 1.0) -> jax.Array:
+    """The sum of the weights that a moving average has given out, ``(1 - decay**count)**power``.
+
+    It is what a bias correction divides by, since the average starts at zero.
 
     Args:
       decay: dimensionless, 0 <= decay < 1; a Python number is used to its last bit.
@@ -216,12 +219,10 @@ def limit_above(floor: Scalar, b2: Scalar) -> Scalar:
 def rate(decay: Scalar) -> Scalar:
     """``-log(decay)``; decay - 1 is exact near 1, where the logarithm would lose it.
 
-    An array counts as at least 1e-35, which no sum of weights can tell from 0, so that all is finite.
+    It counts as at least 1e-35, which no sum of weights can tell from 0, so that all is finite.
     """
     if is_static(decay):
-        if decay < 0.5:
-            return -math.log(decay) if decay > 0 else math.inf
-        return -math.log1p(decay - 1)
+        return -math.log(max(decay, 1e-35)) if decay < 0.5 else -math.log1p(decay - 1)
     small = decay < 0.5
     of_small = jnp.log(jnp.maximum(jnp.where(small, decay, 1), 1e-35))
     return -jnp.where(small, of_small, jnp.log1p(jnp.where(small, 1, decay) - 1))
@@ -243,7 +244,19 @@ def _weight(decay: jax.Array, t: jax.Array) -> jax.Array:
 @_weight.defjvp
 def _weight_jvp(primals, tangents):
     decay, t = primals
-    return _weight(decay, t), -t * decay ** (t - 1) * tangents[0]
+    return _weight(decay, t), -t * _power(decay, t - 1) * tangents[0]
+
+
+@jax.custom_jvp
+def _power(base: jax.Array, n: jax.Array) -> jax.Array:
+    """``base**n`` for n >= 0, whose derivative n base^(n - 1) is 0 at n = 0, also of a base of 0."""
+    return base**n
+
+
+@_power.defjvp
+def _power_jvp(primals, tangents):
+    base, n = primals
+    return _power(base, n), n * _power(base, jnp.maximum(n - 1, 0)) * tangents[0]
 
 
 def _m_beyond_leading(y: Scalar) -> Scalar:

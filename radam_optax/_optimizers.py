@@ -29,7 +29,6 @@ from radam_optax._core.domains import (
     Mask,
     MaxOrder,
     NonNegative,
-    Positive,
     Rate,
     RealDType,
     Share,
@@ -44,6 +43,7 @@ from radam_optax._moments import debias, first_moment, second_moment
 from radam_optax._rates import inverse_root
 from radam_optax._schedules import update_number
 from radam_optax._transforms import (
+    scale_by_adadelta,
     scale_by_adagrad,
     scale_by_adam,
     scale_by_amsgrad,
@@ -55,7 +55,6 @@ from radam_optax._transforms import (
 from radam_optax._updates import (
     add_decayed_weights,
     scale_by_learning_rate,
-    scale_by_past_updates,
     trace,
 )
 
@@ -111,11 +110,11 @@ def adagrad(
 def adadelta(
     learning_rate: LearningRate = None,
     rho: FixedDecay = 0.9,
-    eps: Positive = 1e-6,
+    eps: NonNegative = 1e-6,
     weight_decay: Rate = 0.0,
     weight_decay_mask: Mask | None = None,
 ) -> Optimizer:
-    """AdaDelta: RMSProp times the root mean square of its own past steps.
+    """AdaDelta, :func:`scale_by_adadelta`.
 
     Weight decay is coupled: it is added to the gradient, as in optax. So is the meaning of None: no
     learning rate and no change of sign, updates that are to be subtracted.
@@ -124,8 +123,7 @@ def adadelta(
     """
     return chain(
         add_decayed_weights(weight_decay, weight_decay_mask),
-        scale_by_rms(rho, eps),
-        scale_by_past_updates(rho, eps),
+        scale_by_adadelta(rho, eps),
         scale_by_learning_rate(learning_rate),
     )
 
@@ -258,11 +256,12 @@ def nadam(
     eps_root: NonNegative = 0.0,
     mu_dtype: AnyDType = None,
     *,
+    nesterov: Flag = True,
     nu_dtype: RealDType = None,
 ) -> Optimizer:
-    """Adam with Nesterov momentum. Source: Dozat (2016), Algorithm 2."""
+    """Adam with Nesterov momentum; False, which optax allows, is Adam. Source: Dozat (2016), Algorithm 2."""
     return chain(
-        scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True, nu_dtype=nu_dtype),
+        scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov, nu_dtype=nu_dtype),
         scale_by_learning_rate(learning_rate),
     )
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from radam_optax import _numerics
+from radam_optax import _clock, _numerics
+from radam_optax._clock import Clock
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import (
     FixedDecay,
@@ -19,10 +20,10 @@ from radam_optax._core.domains import (
     VarianceChoice,
     number_in,
 )
-from radam_optax._core.leaves import map_leaves, times
+from radam_optax._core.leaves import map_leaves, root, times
 from radam_optax._core.messages import warn
 from radam_optax._core.states import expect
-from radam_optax._core.values import is_static
+from radam_optax._core.values import in_dtype_of, is_static
 
 
 @validated
@@ -53,7 +54,7 @@ def inverse_root(eps: NonNegative = 1e-8, eps_root: NonNegative = 0.0) -> optax.
 
 
 def _inverse_root(v, eps_root, eps):
-    return 1 / (_root(v + eps_root) + eps)
+    return 1 / (root(v + eps_root) + eps)
 
 
 def _inverse_of_root(v, eps_root):
@@ -68,30 +69,16 @@ def _inverse_root_if(v, eps_root, eps, given):
     return jax.lax.select(given, _inverse_root(v, eps_root, eps), _inverse_of_root(v, eps_root))
 
 
-@jax.custom_jvp
-def _root(v):
-    """A root whose derivatives at 0 are 0 and not infinite: they pay for a choice there, values do not."""
-    return jax.lax.sqrt(v)
-
-
-@_root.defjvp
-def _root_jvp(primals, tangents):
-    return jax.jvp(_root_or_0, primals, tangents)
-
-
-def _root_or_0(v):
-    at_0 = v == 0
-    root = jax.lax.sqrt(jax.lax.select(at_0, jax.lax.full_like(v, 1), v))
-    return jax.lax.select(at_0, jax.lax.full_like(v, 0), root)
-
-
 class RectificationState(NamedTuple):
     """State of :func:`scale_by_rectification`: the step, and what was found there, for logging."""
 
-    count: jax.Array  # shape=(), dtype=int32.
+    clock: Clock | tuple[()]  # (): that of the link around it.
+    t: jax.Array  # shape=(), dtype=int32: the update that the following are of.
     rho: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
     r: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
-    adaptive: jax.Array  # shape=(), dtype=bool.
+    adaptive: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): 1.0 if r is in force, or 0.0.
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
 
 
 @validated
@@ -135,22 +122,22 @@ def scale_by_rectification(
 
     def init(params):
         del params
-        rho, r = (
-            jnp.zeros([], jnp.result_type(float)) for _ in range(2)
-        )  # One buffer could not be donated twice.
-        return RectificationState(jnp.zeros([], jnp.int32), rho, r, jnp.zeros([], bool))
+        # An array for each, since one buffer could not be donated twice.
+        shown = (jnp.zeros([], jnp.result_type(float)) for _ in range(3))
+        return RectificationState(_clock.new(), jnp.zeros([], jnp.int32), *shown)
 
     def update(updates, state, params=None):
         expect(RectificationState, state)
         del params
-        count = jnp.asarray(optax.safe_increment(state.count))
-        at = _numerics.moving_length(b2, count, length)
+        clock = _clock.after(state.clock)
+        at = _numerics.moving_length(b2, clock.count, length)
         rho, r = _numerics.rectifier(at, variance)
         # XLA computes a division once, but sums and products again in the loop of every leaf.
         adaptive = at.above(threshold) / rho > 0
         scalars = (r, adaptive, fallback)
         updates = map_leaves(_rectify, (updates,), (), scalars, like=updates)
-        return updates, RectificationState(count, rho, r, adaptive)
+        shown = map(in_dtype_of, state[1:], (jnp.copy(clock.count), rho, r, adaptive))
+        return updates, RectificationState(clock, *shown)
 
     return optax.GradientTransformation(init, update)
 

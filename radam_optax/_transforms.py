@@ -7,6 +7,7 @@ Defaults are optax's. All return a :class:`optax.GradientTransformationExtraArgs
 
 from __future__ import annotations
 
+import optax
 from optax import chain
 
 from radam_optax._combine import scale_by_adaptive_rate
@@ -37,6 +38,7 @@ from radam_optax._moments import (
     yogi_moment,
 )
 from radam_optax._rates import inverse_root, scale_by_rectification
+from radam_optax._updates import scale_by_past_updates
 
 
 @validated
@@ -71,6 +73,15 @@ def scale_by_adagrad(initial_accumulator_value: NonNegative = 0.1, eps: NonNegat
     Source: Duchi et al. (2011), Figure 1; eps inside the root and the start above 0 are optax's.
     """
     return scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps)))
+
+
+@validated
+def scale_by_adadelta(rho: FixedDecay = 0.9, eps: NonNegative = 1e-6) -> optax.GradientTransformation:
+    """AdaDelta: RMSProp times the root mean square of its own past steps.
+
+    Source: Zeiler (2012), Algorithm 1.
+    """
+    return chain(scale_by_rms(rho, eps), scale_by_past_updates(rho, eps))
 
 
 @validated

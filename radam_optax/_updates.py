@@ -7,7 +7,6 @@ promotion, where optax's let the dtype drift or raise.
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -15,8 +14,8 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax._core.calls import validated
-from radam_optax._core.domains import AnyDType, FixedDecay, Flag, LearningRate, Mask, Positive, Rate, Share
-from radam_optax._core.leaves import abs_sq, map_leaves, times
+from radam_optax._core.domains import AnyDType, FixedDecay, Flag, LearningRate, Mask, NonNegative, Rate, Share
+from radam_optax._core.leaves import abs_sq, map_leaves, root, times
 from radam_optax._core.states import check_params, expect, full_like
 from radam_optax._core.values import Scalar, ScalarOrSchedule, is_static, scheduled
 
@@ -34,17 +33,16 @@ def trace(
 
     Source: Polyak (1964); Sutskever et al. (2013).
     """
-    kernel = _look_ahead if nesterov else _accumulate  # optax's argument, so the choice has to be here.
 
     def init(params):
         # optax's trace has the parameter's dtype, even one of 16 bits; moments here have not.
         return optax.TraceState(full_like(params, 0.0, accumulator_dtype, keep_dtype=True))
 
     def update(updates, state, params=None):
-        del params
         expect(optax.TraceState, state)
+        kernel = _look_ahead if nesterov else _accumulate  # optax's argument, so the choice has to be here.
         inputs, states = (updates,), (state.trace,)
-        updates, new = map_leaves(kernel, inputs, states, (decay,), like=updates)
+        updates, new = map_leaves(kernel, inputs, states, (decay,), like=updates, at_least=params)
         return updates, optax.TraceState(new)
 
     return optax.GradientTransformation(init, update)
@@ -67,7 +65,7 @@ class ScaleByPastUpdatesState(NamedTuple):
 
 
 @validated
-def scale_by_past_updates(decay: FixedDecay, eps: Positive) -> optax.GradientTransformation:
+def scale_by_past_updates(decay: FixedDecay, eps: NonNegative) -> optax.GradientTransformation:
     """Multiplies by the root mean square of its own past outputs: AdaDelta's numerator.
 
     ::
@@ -76,7 +74,7 @@ def scale_by_past_updates(decay: FixedDecay, eps: Positive) -> optax.GradientTra
 
     Args:
       decay: dimensionless, in [0, 1).
-      eps: in units of updates squared, > 0; what the first steps live from.
+      eps: in units of updates squared, >= 0; what the first steps live from: with 0 there are none.
 
     Source: Zeiler (2012), Algorithm 1.
     """
@@ -85,17 +83,16 @@ def scale_by_past_updates(decay: FixedDecay, eps: Positive) -> optax.GradientTra
         return ScaleByPastUpdatesState(full_like(params, real=True))
 
     def update(updates, state, params=None):
-        del params
         expect(ScaleByPastUpdatesState, state)
         inputs, scalars = (updates,), (decay, 1 - decay, eps)
-        updates, e_x = map_leaves(_match_past, inputs, (state.e_x,), scalars, like=updates)
+        updates, e_x = map_leaves(_match_past, inputs, (state.e_x,), scalars, like=updates, at_least=params)
         return updates, ScaleByPastUpdatesState(e_x)
 
     return optax.GradientTransformation(init, update)
 
 
 def _match_past(u, e_x, old, new, eps):
-    u = times(u, jnp.sqrt(e_x + eps))
+    u = times(u, root(e_x + eps))
     e_x = old * e_x + new * abs_sq(u)
     # Says only that u is NaN where its square is. TPU compilers make one loop of results that the
     # update is computed from, but a second one, and copies, of any other.
@@ -116,17 +113,20 @@ def add_decayed_weights(weight_decay: Rate = 0.0, mask: Mask | None = None) -> o
 
     Source: Loshchilov & Hutter (2019), Algorithm 2.
     """
-    start = functools.partial(_start, weight_decay)
+
+    def init(params):
+        return _start(weight_decay, params)
 
     def update(updates, state, params=None):
         # Recipes without decay need no parameters, as in optax; a traced 0 may be another number tomorrow.
         if is_static(weight_decay) and weight_decay == 0:
             return updates, state
         inputs = (updates, _needed(params))
-        updates = map_leaves(_add, inputs, (), (_now(weight_decay, state),), like=updates)
+        scalars = (_now(weight_decay, state),)
+        updates = map_leaves(_add, inputs, (), scalars, like=updates, at_least=params)
         return updates, _next(weight_decay, state)
 
-    link = optax.GradientTransformation(start, update)
+    link = optax.GradientTransformation(init, update)
     return link if mask is None else optax.masked(link, mask)
 
 
@@ -148,14 +148,16 @@ def scale_params(factor: ScalarOrSchedule) -> optax.GradientTransformation:
     """
     if is_static(factor) and factor == 1:
         return optax.identity()
-    start = functools.partial(_start, factor)
+
+    def init(params):
+        return _start(factor, params)
 
     def update(updates, state, params=None):
-        inputs = (updates, _needed(params))
-        updates = map_leaves(_scaled, inputs, (), (_now(factor, state),), like=updates)
+        inputs, scalars = (updates, _needed(params)), (_now(factor, state),)
+        updates = map_leaves(_scaled, inputs, (), scalars, like=updates, at_least=params)
         return updates, _next(factor, state)
 
-    return optax.GradientTransformation(start, update)
+    return optax.GradientTransformation(init, update)
 
 
 def _scaled(u, p, factor):
@@ -179,20 +181,22 @@ def scale_by_learning_rate(learning_rate: LearningRate) -> optax.GradientTransfo
     if learning_rate is None:
         return optax.identity()
     if callable(learning_rate):
-        return scale(lambda count: -scheduled(learning_rate, count))
+        return scale(lambda count: -scheduled(learning_rate, count, factor=True))
     return scale(-learning_rate)
 
 
 def scale(factor: ScalarOrSchedule) -> optax.GradientTransformation:
     """Multiplies by ``factor``, a number or a schedule of the count of past updates."""
-    start = functools.partial(_start, factor)
+
+    def init(params):
+        return _start(factor, params)
 
     def update(updates, state, params=None):
-        del params
-        updates = map_leaves(times, (updates,), (), (_now(factor, state),), like=updates)
+        scalars = (_now(factor, state),)
+        updates = map_leaves(times, (updates,), (), scalars, like=updates, at_least=params)
         return updates, _next(factor, state)
 
-    return optax.GradientTransformation(start, update)
+    return optax.GradientTransformation(init, update)
 
 
 def _start(value: ScalarOrSchedule, params: optax.Params) -> optax.OptState:
@@ -202,7 +206,7 @@ def _start(value: ScalarOrSchedule, params: optax.Params) -> optax.OptState:
 
 def _now(value: ScalarOrSchedule, state: Any) -> Scalar:
     expect(optax.ScaleByScheduleState if callable(value) else optax.EmptyState, state)
-    return scheduled(value, state.count) if callable(value) else value
+    return scheduled(value, state.count, factor=True) if callable(value) else value
 
 
 def _next(value: ScalarOrSchedule, state: Any) -> optax.OptState:

@@ -14,24 +14,25 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.typing import DTypeLike
 
-from radam_optax._core.values import Length, Scalar, ScalarOrSchedule, Variance, as_scalar
+from radam_optax._core.values import Length, Scalar, ScalarOrSchedule, Variance, as_scalar, refuse_coarse
 
 Rule = Callable[[str, Any], Any]
 
 
-def number_in(interval: str, condition: str = "") -> Rule:
-    """A finite number in ``interval``, such as "[0, 1)"; becomes a float, or a real JAX array."""
+def number_in(interval: str, condition: str = "", *, factor: bool = False) -> Rule:
+    """A finite number in ``interval``, such as "[0, 1)"; becomes a float, or a real JAX array.
+
+    A ``factor``, of updates, may also be an array that broadcasts against them, and of 16 bits.
+    """
     low, high = (float(bound) for bound in interval[1:-1].split(","))
 
-    def rule(name: str, value: Any) -> Scalar:
-        value = _unwrapped(name, value)
-        if isinstance(value, jax.Array):
-            return as_scalar(value)
+    def checked(name: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError(f"`{name}` must be a number; got {value!r}.")
         try:
@@ -43,6 +44,16 @@ def number_in(interval: str, condition: str = "") -> Rule:
         if not (above and below and math.isfinite(x)):
             raise ValueError(f"`{name}` must be in {interval}{condition}; got {value!r}.")
         return x
+
+    def rule(name: str, value: Any) -> Scalar:
+        if not factor:
+            refuse_coarse(f"`{name}`", value)
+        if factor and np.size(value) != 1:
+            for number in value.flat if isinstance(value, np.ndarray) else ():
+                checked(name, number.item())
+            return as_scalar(value)
+        value = _unwrapped(name, value)
+        return as_scalar(value) if isinstance(value, jax.Array) else checked(name, value)
 
     return rule
 
@@ -77,8 +88,14 @@ def size(low: int, high: int | None = None) -> Rule:
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False."""
-    if not isinstance(value, bool | np.bool_):
+    """True or False, or 1 or 0, of Python, NumPy or JAX; a program depends on it, so it is never traced."""
+    if isinstance(value, np.ndarray | np.generic | jax.Array) and np.size(value) == 1:
+        if isinstance(value, jax.core.Tracer):
+            raise TypeError(
+                f"`{name}` must be known while tracing; got {value!r}. Make it a static argument."
+            )
+        value = value.item()
+    if not (isinstance(value, int) and value in (0, 1)):
         raise TypeError(f"`{name}` must be True or False; got {value!r}.")
     return bool(value)
 
@@ -150,8 +167,11 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _unwrapped(name: str, value: Any) -> Any:
-    if isinstance(value, np.ndarray | jax.Array) and value.ndim:
+    """The number in an array of one, which may have axes: of NumPy a Python number, of JAX an array."""
+    if isinstance(value, np.ndarray | jax.Array) and value.size != 1:
         raise ValueError(f"`{name}` must be a scalar; got an array of shape {value.shape}.")
+    if isinstance(value, jax.Array):
+        return value.reshape(()) if value.ndim else value
     return value.item() if isinstance(value, np.ndarray | np.generic) else value
 
 
@@ -159,11 +179,10 @@ def _unwrapped(name: str, value: Any) -> Any:
 Decay = Annotated[ScalarOrSchedule, schedulable(number_in("[0, 1)"))]  # Weight of the past, dimensionless.
 FixedDecay = Annotated[Scalar, number_in("[0, 1)")]
 NonNegative = Annotated[Scalar, number_in("[0, inf)")]
-Positive = Annotated[Scalar, number_in("(0, inf)")]
 Real = Annotated[Scalar, number_in("(-inf, inf)")]
 Share = Annotated[Scalar, number_in("[0, 1]")]
 Forgetting = Annotated[Scalar, number_in("(0, 1]")]  # Decay of a maximum; 1 never forgets.
-Rate = Annotated[ScalarOrSchedule, schedulable(number_in("[0, inf)"))]
+Rate = Annotated[ScalarOrSchedule, schedulable(number_in("[0, inf)", factor=True))]
 LearningRate = Rate | None  # None leaves updates as they are, as in optax.
 Count = Annotated[int | jax.Array, count_of_updates]
 Flag = Annotated[bool, flag]

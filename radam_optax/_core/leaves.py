@@ -7,21 +7,26 @@ A link states what happens to one array, its *kernel*; :func:`map_leaves` applie
 - The scalars of a step (bias corrections, r_t) are arguments: computed once, not once per leaf.
 - Arithmetic is done in at least float32; state comes back in the dtype that it had.
 - Updates are checked against the state, with the path of the leaf in the message. A leaf that is
-  None, or :class:`optax.MaskedNode`, passes through and leaves its state as it is.
+  None, or :class:`optax.MaskedNode`, passes through and leaves its state as it is. So does the gradient
+  that JAX gives an integer parameter, of dtype float0, as None: there is no update.
 """
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
 from radam_optax._core.messages import name_of
 
 Kernel = Callable[..., Any]
+# What to do about a parameter that cannot be trained.
+NO_UPDATE = (
+    "Give None for its gradient, or leave it out of the optimizer with optax.masked or optax.partition."
+)
 
 
 def map_leaves(
@@ -31,6 +36,7 @@ def map_leaves(
     scalars: tuple[ArrayLike, ...] = (),
     *,
     like: Any = None,
+    at_least: Any = None,
 ) -> Any:
     """Applies ``kernel(*inputs, *states, *scalars) -> out`` or ``(out, *new_states)`` leaf by leaf.
 
@@ -38,34 +44,37 @@ def map_leaves(
       kernel: a function of arrays, defined once (it is the key of a cache).
       inputs: trees; the first one, the updates, has the structure of the result.
       states: trees of that structure; each new state takes the dtype of the old one.
-      scalars: arrays of shape () or Python numbers.
+      scalars: Python numbers, or arrays that broadcast against each leaf; most have shape ().
       like: tree of that structure whose dtypes the output takes; None: it stays in the dtype of the
         arithmetic, as a statistic on its way through a rate should.
+      at_least: tree of that structure; where its dtypes are wider than those of ``like``, the output
+        takes them: an update is as wide as its parameter. None: there is no such tree.
 
     Returns:
       The tree of outputs if there are no states, else a tuple of it and of each new state.
 
     Raises:
       ValueError: a tree does not match the updates in structure or shape.
-      TypeError: a leaf of the updates is not floating or complex.
+      TypeError: a leaf of the updates is not floating or complex, or that of ``at_least`` is not.
     """
     updates = inputs[0]
     leaves, treedef = jax.tree.flatten(updates, is_leaf=_is_none)
     columns = [leaves, *(_flatten_like(updates, treedef, t) for t in (*inputs[1:], *states))]
-    outs = [None] * len(leaves) if like is None else _flatten_like(updates, treedef, like)
+    outs, floors = (
+        [None] * len(leaves) if tree is None else _flatten_like(updates, treedef, tree)
+        for tree in (like, at_least)
+    )
     # Once, by a copy, which costs nothing: a number would be a constant of each call.
     scalars = tuple(jnp.copy(jnp.asarray(s)) for s in scalars)
     rows = []
-    for index, (out, *row) in enumerate(zip(outs, *columns, strict=True)):
-        if row[0] is None:
+    for index, (out, floor, *row) in enumerate(zip(outs, floors, *columns, strict=True)):
+        if _is_no_update(row[0]):
             rows.append((None, *row[len(inputs) :]))
             continue
         try:
             arrays = tuple(map(_as_array, row))
-            _check_shapes(arrays)
-            out_dtype = (
-                None if out is None else jnp.result_type(_as_array(out))
-            )  # As JAX takes a NumPy float64.
+            _check_shapes(arrays, scalars)
+            out_dtype = None if out is None else _dtype_of(out, floor)
             run = _compiled(kernel, len(inputs), out_dtype)
             rows.append(run(arrays, scalars))
         except _LeafError as error:
@@ -87,6 +96,27 @@ def abs_sq(x: jax.Array) -> jax.Array:
     return x.real * x.real + x.imag * x.imag if jnp.iscomplexobj(x) else x * x
 
 
+def root(v: jax.Array) -> jax.Array:
+    """A root whose derivatives at 0 are 0 and not infinite: they pay for a choice there, values do not."""
+    return _root(v)
+
+
+@jax.custom_jvp
+def _root(v: jax.Array) -> jax.Array:
+    return jax.lax.sqrt(v)
+
+
+@_root.defjvp
+def _root_jvp(primals, tangents):
+    return jax.jvp(_root_or_0, primals, tangents)
+
+
+def _root_or_0(v):
+    at_0 = v == 0
+    root = jax.lax.sqrt(jax.lax.select(at_0, jax.lax.full_like(v, 1), v))
+    return jax.lax.select(at_0, jax.lax.full_like(v, 0), root)
+
+
 class _LeafError(Exception):
     """What is wrong with one leaf, without its path; ``kind`` is the error that a user gets."""
 
@@ -98,16 +128,25 @@ class _LeafError(Exception):
         return self.kind(f"{leaf}{self}")
 
 
-def _check_shapes(arrays: tuple[jax.Array, ...]) -> None:
-    try:
-        chex.assert_equal_shape(arrays)
-    except AssertionError:
-        other = next(x.shape for x in arrays if x.shape != arrays[0].shape)
-        raise _LeafError(
-            f" of the updates has shape {arrays[0].shape}, but the optimizer's state, "
-            f"or another tree given with them, has {other}.",
-            ValueError,
-        ) from None
+def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[jax.Array, ...]) -> None:
+    # Not by chex, whose checks a program may have switched off: what they protect here are results.
+    shape = np.shape(arrays[0])
+    for other in map(np.shape, arrays):
+        if other != shape:
+            raise _LeafError(
+                f" of the updates has shape {shape}, but the optimizer's state, or another tree given with "
+                f"them, has {other}.",
+                ValueError,
+            )
+    for other in map(np.shape, scalars):
+        if len(other) > len(shape) or any(
+            n not in (1, length) for n, length in zip(other[::-1], shape[::-1], strict=False)
+        ):
+            raise _LeafError(
+                f" of the updates has shape {shape}, which a hyperparameter of shape {other} does not "
+                "broadcast to.",
+                ValueError,
+            )
 
 
 @functools.cache
@@ -122,7 +161,8 @@ def _compiled(kernel: Kernel, n_inputs: int, out_dtype: Any) -> Callable[..., An
         complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
         lifted = (x.astype(complex_ if kind else real) for x, kind in zip(arrays, kinds, strict=True))
         # In x64 mode a step's numbers are float64; they must not widen the arithmetic of float32 leaves.
-        scalars = (s.astype(real) if hasattr(s, "dtype") and s.dtype != jnp.bool_ else s for s in scalars)
+        scalars = (s if s.dtype == jnp.bool_ else s.astype(real) for s in scalars)
+        scalars = (jnp.broadcast_to(s, arrays[0].shape) if s.ndim else s for s in scalars)
         # Complex gradients of real state must get as far as the cast, which says what is wrong.
         with jax.numpy_dtype_promotion("standard"):
             out, *states = _as_tuple(kernel(*lifted, *scalars))
@@ -131,6 +171,17 @@ def _compiled(kernel: Kernel, n_inputs: int, out_dtype: Any) -> Callable[..., An
 
     run.__name__ = kernel.__name__
     return jax.jit(run)
+
+
+def _dtype_of(out: Any, floor: Any) -> jnp.dtype:
+    # What JAX takes a NumPy float64 for.
+    dtype = jnp.result_type(_as_array(out))
+    if floor is None or isinstance(floor, float | complex):
+        return dtype
+    if not jnp.issubdtype(jnp.result_type(floor), jnp.inexact):
+        raise _LeafError(f" has an update, but its parameter is {jnp.result_type(floor)}. {NO_UPDATE}")
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.promote_types(dtype, jnp.result_type(floor))
 
 
 def arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:
@@ -149,10 +200,17 @@ def _cast(x: jax.Array, dtype: DTypeLike) -> jax.Array:
 def _as_array(x: Any) -> jax.Array:
     if isinstance(x, float | complex):
         return jnp.asarray(x)
+    if x is None:
+        raise _LeafError(
+            " has an update, but the optimizer's state, or another tree given with the updates, has nothing "
+            f"there, as for what is no floating array. {NO_UPDATE}"
+        )
     if hasattr(x, "dtype") and hasattr(x, "shape"):
         if jnp.issubdtype(x.dtype, jnp.inexact):
             return x
-        raise _LeafError(f": updates and states must be floating or complex; got dtype {x.dtype}.")
+        raise _LeafError(
+            f": updates and states must be floating or complex; got dtype {x.dtype}. {NO_UPDATE}"
+        )
     raise _LeafError(f": the updates and the optimizer's state must hold an array there; got {x!r}.")
 
 
@@ -189,3 +247,7 @@ def _leaf_name(tree: Any, index: int) -> str:
 
 def _is_none(x: Any) -> bool:
     return x is None
+
+
+def _is_no_update(x: Any) -> bool:
+    return x is None or getattr(x, "dtype", None) == jax.dtypes.float0

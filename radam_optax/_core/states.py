@@ -26,19 +26,22 @@ def full_like(
     """A state of the shapes and shardings of ``params``, filled with ``value``.
 
     Args:
-      params: tree of floating or complex arrays.
+      params: tree of arrays. Those that are neither floating nor complex, an index say, are not trained:
+        they have no state, but None.
       value: shape (), what each element starts from.
       dtype: dtype of every leaf; None means that of the parameter, but at least float32.
       real: for statistics such as |g|^2, real even where the parameter is complex.
       keep_dtype: without ``dtype``, that of the parameter as it is.
 
     Raises:
-      TypeError: a parameter is integer or boolean.
+      TypeError: a parameter is no array.
     """
 
     def leaf(p):
         p = p if hasattr(p, "dtype") else jnp.asarray(p)
         own = jnp.result_type(p)  # What JAX takes a NumPy float64 for, say.
+        if not jnp.issubdtype(own, jnp.inexact):
+            return None
         default = own if keep_dtype else arithmetic_dtype(own, real=real)
         new = jnp.full_like(p, value, dtype=dtype or default)
         if not isinstance(p, jax.core.Tracer):
@@ -54,13 +57,12 @@ def full_like(
 
 
 def check_params(params: Any) -> None:
-    """Raises TypeError if a parameter is integer or boolean."""
+    """Raises TypeError if a parameter is no array."""
     for path, p in jax.tree_util.tree_leaves_with_path(params):
-        dtype = jnp.result_type(p)
-        if not jnp.issubdtype(dtype, jnp.inexact):
+        if not (hasattr(p, "dtype") or isinstance(p, int | float | complex)):
             raise TypeError(
-                f"Parameter {name_of(path)!r} must be floating or complex; got dtype {dtype}. "
-                "Leave it out of the optimizer with optax.masked or optax.partition."
+                f"Parameter {name_of(path)!r} must be an array; got {p!r}. Leave it out of what is trained, "
+                "by eqx.filter(params, eqx.is_array), say, or by optax.masked or optax.partition."
             )
 
 
@@ -71,17 +73,16 @@ def expect(kind: type[Any], state: Any) -> None:
         raise TypeError(
             f"The state must be a `{kind.__name__}`; got {type(state).__name__}. It is of another optimizer."
         )
+    numbers = {**state._asdict(), **getattr(getattr(state, "clock", ()), "_asdict", dict)()}
     for name, kind_of_number in (("count", jnp.integer), ("elapsed", jnp.floating)):
-        if name not in state._fields:
+        number = numbers.get(name, ())
+        if isinstance(number, tuple):  # Not needed, or kept elsewhere.
             continue
-        clock = getattr(state, name)
-        if name == "elapsed" and isinstance(clock, tuple):  # That of a constant decay.
-            continue
-        array: Any = np.asarray(clock) if isinstance(clock, int | float) else clock
+        array: Any = np.asarray(number) if isinstance(number, int | float) else number
         if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, kind_of_number)):
             raise TypeError(
                 f"`{name}` in the state `{kind.__name__}` must be of shape () and {kind_of_number.__name__}; "
-                f"got {clock!r}."
+                f"got {number!r}."
             )
 
 

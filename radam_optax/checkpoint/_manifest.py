@@ -10,7 +10,6 @@ import numpy as np
 import optax
 
 from radam_optax._core.calls import call_of
-from radam_optax._core.variables import leaves_with_path
 
 _FORMAT = 1
 _FUNCTION = "<function>"  # A schedule or a mask.
@@ -33,8 +32,22 @@ def crc32_of(content: Any) -> int:
 
 
 def leaves_of(trees: Trees) -> dict[str, Any]:
-    """The leaves by path, in the order of :func:`jax.tree.leaves`."""
-    return {jax.tree_util.keystr(path).removeprefix("."): leaf for path, leaf in leaves_with_path(trees)}
+    """The leaves by path, in the order of :func:`jax.tree.leaves`.
+
+    An array has the same path in a variable of Flax NNX and without: a state of :class:`flax.nnx.Optimizer`
+    is that of ``init``, in variables.
+    """
+    found = {}
+    for path, node in jax.tree_util.tree_leaves_with_path(trees, is_leaf=_is_variable):
+        for within, leaf in jax.tree_util.tree_leaves_with_path(node):
+            path_of_leaf = (*path, *within[1:])  # Without the variable's own `.value`.
+            found[jax.tree_util.keystr(path_of_leaf).removeprefix(".")] = leaf
+    return found
+
+
+def _is_variable(x: Any) -> bool:
+    """Whether a node is a variable of Flax NNX, which need not be there."""
+    return hasattr(type(x), "get_metadata") and hasattr(type(x), "get_value")
 
 
 def manifest_of(optimizer: Any, trees: Trees) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from radam_optax._core.owners import Row
 from radam_optax._core.placement import fits, part_of, sharding_of
 from radam_optax._core.states import expect
 from radam_optax._core.values import Optimizer
-from radam_optax._core.variables import leaves_with_path
 from radam_optax.codecs._codec import Codec, codec_like
 from radam_optax.codecs._coding import decode, dtypes_of, encode, is_coded
 from radam_optax.codecs._names import codec_of, named
@@ -91,9 +90,9 @@ def compress_state(
 
     def init(params):
         state = inner.init(params)
-        treedef = jax.tree.structure(state, is_leaf=_is_compressed)
+        leaves, treedef = jax.tree_util.tree_flatten_with_path(state, is_leaf=_is_compressed)
         steps, rows = jnp.zeros([], jnp.int32), []
-        for index, (path, leaf) in enumerate(leaves_with_path(state, _is_compressed)):
+        for index, (path, leaf) in enumerate(leaves):
             if _is_compressed(leaf):
                 raise ValueError(f"The state of {inner!r} is compressed already, at {name_of(path)!r}.")
             row = Row(path, leaf, {}, {})

@@ -20,7 +20,8 @@ Shared arguments:
     ``[name for name, _ in module.named_parameters()]``. A state_dict that is keyed by names, or whose
     optimizer was given ``named_parameters()``, holds them itself.
 ``count``
-    The number of updates so far, for states that do not hold it: those of SGD and AdaGrad.
+    The number of updates so far, for states that do not hold it: those of SGD and AdaGrad, and of RMSProp,
+    where PyTorch counts them too but computes nothing with the count: without it, it goes on from 1.
 
 PyTorch is imported only to make tensors or to read its files.
 """

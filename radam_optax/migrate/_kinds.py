@@ -26,6 +26,9 @@ KEYS = {
     "official_radam": _ADAM,
 }
 
+# Those that count their updates and compute nothing with the count: here they do not count.
+IDLE_COUNTS = {"torch_rmsprop"}
+
 # How messages call each.
 LABELS = {
     "torch_sgd": "PyTorch's SGD",

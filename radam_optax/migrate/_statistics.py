@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from radam_optax._clock import Clock
 from radam_optax._core.domains import count_of_updates
 from radam_optax._core.messages import name_of
 from radam_optax._core.placement import sharding_of
@@ -23,7 +24,7 @@ from radam_optax.migrate._tensors import array_of
 FRESH = object()  # In the place of an array: what `init` makes of the parameter.
 ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace", "e_x")
 _CLOCKS = ("count", "elapsed")
-_DERIVED = ("rho", "r", "adaptive")  # Of a rectification: functions of the count.
+_DERIVED = ("t", "rho", "r", "adaptive")  # Of a rectification: functions of the count.
 
 
 class Statistics(NamedTuple):
@@ -43,7 +44,7 @@ def read(state: optax.OptState) -> Statistics:
     trees: dict[str, Any] = {}
     clocks: dict[str, set[float]] = {name: set() for name in _CLOCKS}
     for part in _parts(state):
-        for name, value in part._asdict().items():
+        for name, value in (part._asdict() | _clock_of(part)).items():
             if name in ROLES:
                 if name in trees:
                     raise ValueError(
@@ -95,12 +96,14 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
         new = {role: _tree_like(getattr(part, role), statistics.trees[role], role) for role in _roles(part)}
         if "count" in part._fields:
             new["count"] = jnp.asarray(statistics.count, jnp.int32)
+        if _clock_of(part):
+            new["clock"] = Clock(jnp.asarray(statistics.count, jnp.int32))
         if not isinstance(getattr(part, "elapsed", ()), tuple):
             new["elapsed"] = as_scalar(jnp.asarray(statistics.elapsed))
         return part._replace(**new)
 
     state = jax.tree.map(filled, template, is_leaf=_is_link)
-    return _with_rectifications(state, params, optimizer)
+    return _with_rectifications(state, params, optimizer) if statistics.count else state
 
 
 def known_count(held: int | None, count: int | None) -> int | None:
@@ -113,6 +116,12 @@ def known_count(held: int | None, count: int | None) -> int | None:
             f"The state holds the number of updates, {held}; `count` is {count}. Leave `count` out."
         )
     return count
+
+
+def _clock_of(part: Any) -> dict[str, Any]:
+    """What a link's own clock says."""
+    clock = getattr(part, "clock", ())
+    return clock._asdict() if clock else {}
 
 
 def _clock(name: str, value: Any) -> float:
@@ -129,11 +138,13 @@ def _with_rectifications(state: Any, params: Any, optimizer: Any) -> Any:
     def is_shown(part):
         return isinstance(part, RectificationState)
 
-    shown = [part for part in jax.tree.leaves(state, is_leaf=is_shown) if is_shown(part)]
-    if not shown or not shown[0].count:
+    def is_clock(part):
+        return isinstance(part, Clock)
+
+    if not any(map(is_shown, jax.tree.leaves(state, is_leaf=is_shown))):
         return state
     before = jax.tree.map(
-        lambda part: part._replace(count=part.count - 1) if is_shown(part) else part, state, is_leaf=is_shown
+        lambda part: Clock(part.count - 1) if is_clock(part) else part, state, is_leaf=is_clock
     )
     _, after = optimizer.update(optax.tree.zeros_like(params), before, params)
     return jax.tree.map(lambda old, new: new if is_shown(old) else old, state, after, is_leaf=is_shown)
@@ -146,7 +157,7 @@ def _roles(part: Any) -> list[str]:
 def _is_link(x: Any) -> bool:
     """A named tuple of statistics and clocks, and of nothing else that would be lost."""
     fields = {name for name in getattr(x, "_fields", ()) if jax.tree.leaves(getattr(x, name))}
-    return bool(fields & {*ROLES, "count"}) and fields <= {*ROLES, *_CLOCKS, *_DERIVED}
+    return bool(fields) and fields <= {*ROLES, *_CLOCKS, *_DERIVED, "clock"}
 
 
 def _parts(state: Any) -> list[Any]:

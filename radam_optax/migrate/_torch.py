@@ -12,7 +12,7 @@ import optax
 from radam_optax._core.values import value_at
 from radam_optax.migrate import _statistics
 from radam_optax.migrate._continued import continued
-from radam_optax.migrate._kinds import KEYS, ROLES
+from radam_optax.migrate._kinds import IDLE_COUNTS, KEYS, ROLES
 from radam_optax.migrate._layout import Target, check_complete, give, take, targets_of
 from radam_optax.migrate._names import Names, same_names
 from radam_optax.migrate._settings import plain
@@ -167,7 +167,8 @@ def to_torch(
     statistics = _statistics.read(state)
     keys = KEYS[kind]
     count = known_count(statistics.count, count)
-    if count is None and ("step" in keys or callable(settings["lr"])):
+    counts = "step" in keys and kind not in IDLE_COUNTS
+    if count is None and (counts or callable(settings["lr"])):
         raise ValueError("The state does not hold the number of updates so far: pass it as `count`.")
     targets = targets_of(params, names)
     check_order(order)
@@ -187,7 +188,7 @@ def to_torch(
         settings["buffer"] = [[None, None, None] for _ in range(10)]
     for entry in entries.values():
         if "step" in keys and entry:
-            entry["step"] = count if official else to_tensor(np.asarray(count, "float32"))
+            entry["step"] = count if official else to_tensor(np.asarray(count or 1, "float32"))
         if "mu_product" in keys and entry:
             entry["mu_product"] = to_tensor(np.exp(-np.asarray(statistics.elapsed)))
     ids = list(order) if named else list(range(len(order)))

@@ -139,7 +139,7 @@ def main(arguments: Sequence[str]) -> None:
     estimate = simulate(study, seeds)
     signal = signals(0, 1)[:, 0]
     t = np.arange(1, STEPS + 1)
-    factors = np.stack([rx.bias_correction(decay, t) for decay in DECAYS])
+    factors = np.stack([rx.total_weight(decay, t) for decay in DECAYS])
     adam = adam_steps()
     one = np.asarray(averages(signal))
     signal = np.asarray(signal)

@@ -13,7 +13,6 @@ import pytest
 
 import radam_optax as rx
 from radam_optax import _numerics
-from radam_optax._rates import RectificationState
 from tests.support import variance_polynomial
 from tests.support.forms import in_forms
 from tests.support.recipes import build
@@ -86,7 +85,7 @@ def oracle(b2):
 
 def everything(b2, counts):
     """All that the package says of these steps, by name."""
-    values = {f"correction {power}": rx.bias_correction(b2, counts, power) for power in POWERS}
+    values = {f"correction {power}": rx.total_weight(b2, counts, power) for power in POWERS}
     for length, variance in KINDS:
         rho, r = rx.rectification(b2, counts, length=length, variance=variance)
         values |= {f"rho {length}": rho, f"r {length} {variance}": r}
@@ -167,7 +166,7 @@ def test_the_oracle_can_fail():
 def states(counts):
     """States of scale_by_rectification after so many updates; all else in them is overwritten."""
     junk = jnp.full(counts.shape, jnp.nan)
-    return RectificationState(counts, junk, junk, jnp.zeros(counts.shape, bool))
+    return rx.RectificationState(rx.Clock(counts), counts, junk, junk, junk)
 
 
 def gated(b2, counts):
@@ -386,16 +385,19 @@ def test_the_count_saturates(name):
 
 @both_precisions
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.9999])
-def test_derivatives_of_the_bias_correction_are_exact(decay, x64):
-    """d(1 - b^t)/db = -t b^(t-1), also at b = 0."""
+def test_derivatives_of_the_total_weight_are_exact(decay, x64):
+    """d(1 - b^t)/db = -t b^(t-1), and once more, also at b = 0."""
     with jax.enable_x64(x64):
         counts = jnp.asarray([1, 2, 3, 10, 100])
-        forward = jax.jacfwd(rx.bias_correction)(jnp.asarray(decay), counts)
-        backward = jax.jacrev(rx.bias_correction)(jnp.asarray(decay), counts)
+        forward = jax.jacfwd(rx.total_weight)(jnp.asarray(decay), counts)
+        backward = jax.jacrev(rx.total_weight)(jnp.asarray(decay), counts)
+        second = jax.jacfwd(jax.jacrev(rx.total_weight))(jnp.asarray(decay), counts)
         decay = np.float64(jnp.asarray(decay))
     t = np.asarray(counts, "float64")
+    rtol = 1e-13 if x64 else 1e-5
     for derivative in (forward, backward):
-        np.testing.assert_allclose(derivative, -t * decay ** (t - 1), rtol=1e-13 if x64 else 1e-5)
+        np.testing.assert_allclose(derivative, -t * decay ** (t - 1), rtol=rtol)
+    np.testing.assert_allclose(second, -t * (t - 1) * decay ** np.maximum(t - 2, 0), rtol=rtol)
 
 
 @pytest.mark.parametrize("b2", [0.8, 0.99, 0.9999, 0.999999])

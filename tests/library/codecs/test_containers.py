@@ -77,23 +77,6 @@ def test_nnx(kind, name):
     assert nu["layer"]["kernel"].dtype == "float32"
 
 
-def test_a_mask_sees_the_paths_of_a_plain_tree_in_nnx():
-    nnx = pytest.importorskip("flax.nnx")
-    seen = []
-
-    def mask(path, leaf):
-        seen.append((path, leaf.shape))
-        return True
-
-    tx = compressed("int8", mask=mask)
-    tx.init(nnx.State({path: nnx.Param(p) for path, p in PARAMS.items()}))
-    in_variables = seen.copy()
-    seen.clear()
-    tx.init(PARAMS)
-    assert in_variables == seen
-    assert all(path.endswith("kernel") for path, _ in seen)
-
-
 @every_codec
 def test_flax_serialization(name):
     serialization = pytest.importorskip("flax.serialization")

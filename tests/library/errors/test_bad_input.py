@@ -54,7 +54,6 @@ INTERVALS = {
     "power": "(-inf, inf)",
 }
 EXCEPTIONS = {
-    ("adadelta", "eps"): "(0, inf)",
     ("amsgrad_max", "decay"): "(0, 1]",
     ("first_moment", "initial"): "(-inf, inf)",
     ("nesterov_moment", "initial"): "(-inf, inf)",
@@ -94,12 +93,16 @@ SIZES = {  # Their ranges.
 PAIRS = [name for name, f in PRESETS.items() if "betas" in inspect.signature(f).parameters]
 
 # Functions of arrays: any shape is welcome.
-ARRAYS = {("rectification", "b2"), ("bias_correction", "decay"), ("adaptive_rate_variance", "rho")}
+ARRAYS = {("rectification", "b2"), ("total_weight", "decay"), ("adaptive_rate_variance", "rho")}
 # A link, not a number.
 LINKS = {("scale_by_adaptive_rate", "momentum")}
 
 ARGUMENTS = [(name, argument) for name, f in PUBLIC.items() for argument in inspect.signature(f).parameters]
 NUMBERS = [a for a in ARGUMENTS if a[1] in INTERVALS and a not in ARRAYS | LINKS]
+# They multiply updates or parameters: arrays that broadcast against these are welcome.
+FACTORS = {a for a in NUMBERS if a[1] in ("learning_rate", "lr", "weight_decay")} - {
+    ("official_radam", "weight_decay")
+}
 FLAGS = [
     (name, argument)
     for name, argument in ARGUMENTS
@@ -200,7 +203,7 @@ def test_what_is_no_number_is_refused(name, argument):
             call(name, **{argument: value})
 
 
-@every_number
+@pytest.mark.parametrize(("name", "argument"), [a for a in NUMBERS if a not in FACTORS], **by_name)
 def test_arrays_are_no_scalars_even_when_traced(name, argument):
     message = f"`{argument}` must be a scalar; got an array of shape (3,)."
     for value in (np.full(3, 0.5), jnp.full(3, 0.5)):
@@ -431,7 +434,9 @@ def test_flags_may_be_numpy_booleans(name, argument):
 
 @pytest.mark.parametrize(("name", "argument"), FLAGS, **by_name)
 def test_flags_are_true_or_false(name, argument):
-    for value in ("yes", 1, 0.0, None):
+    for value in (0, 1, np.True_, np.asarray(False), jnp.asarray([True])):
+        assert str(call(name, **{argument: value})) == str(call(name, **{argument: bool(value)}))
+    for value in ("yes", 2, 0.0, None):
         with raises(TypeError, f"`{argument}` must be True or False; got {value!r}."):
             call(name, **{argument: value})
 
@@ -509,9 +514,9 @@ def test_specs_are_those_of_the_parameters(specs, message):
 
 
 def test_a_schedule_that_returns_no_scalar_is_refused():
-    for tx in (rx.sgd(lambda _: jnp.ones(3)), rx.adam(0.1, lambda _: jnp.full(3, 0.9))):
-        with raises(ValueError, "A schedule must return a scalar; got an array of shape (3,)."):
-            tx.update(PARAMS, tx.init(PARAMS))
+    tx = rx.adam(0.1, lambda _: jnp.full(3, 0.9))
+    with raises(ValueError, "A schedule must return a scalar; got an array of shape (3,)."):
+        tx.update(PARAMS, tx.init(PARAMS))
 
 
 @pytest.mark.parametrize(("name", "argument"), sorted(ARRAYS - {("adaptive_rate_variance", "rho")}))
@@ -586,15 +591,31 @@ def update(name, gradients):
     return jax.eval_shape(lambda g: tx.update(g, tx.init(PARAMS), PARAMS), gradients)
 
 
+NO_UPDATE = (
+    "Give None for its gradient, or leave it out of the optimizer with optax.masked or optax.partition."
+)
+
+
 @every_recipe
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
-def test_integer_parameters_are_refused(name, dtype):
+def test_a_gradient_of_an_integer_parameter_is_refused(name, dtype):
+    tx, params = build(name), {"a": jnp.ones(3), "b": {"c": jnp.ones(2, dtype)}}
+    state = tx.init(params)
+    assert all(np.shape(x) != (2,) for x in jax.tree.leaves(state))
+    with pytest.raises(TypeError, match=f"(?m)^Leaf 'b/c'.*{re.escape(NO_UPDATE)}$"):
+        jax.eval_shape(tx.update, {"a": jnp.ones(3), "b": {"c": jnp.ones(2)}}, state, params)
+
+
+@every_recipe
+def test_a_parameter_that_is_no_array_is_refused(name):
+    if name == "projected_amsgrad":
+        pytest.skip("Its projection looks at all parameters.")
     with raises(
         TypeError,
-        f"Parameter 'b/c' must be floating or complex; got dtype {dtype}. "
-        "Leave it out of the optimizer with optax.masked or optax.partition.",
+        f"Parameter 'b/f' must be an array; got {jax.nn.relu!r}. Leave it out of what is trained, by "
+        "eqx.filter(params, eqx.is_array), say, or by optax.masked or optax.partition.",
     ):
-        build(name).init({"a": jnp.ones(3), "b": {"c": jnp.ones(2, dtype)}})
+        build(name).init({"a": jnp.ones(3), "b": {"f": jax.nn.relu}})
 
 
 @pytest.mark.parametrize("name", ["sgd", "radamw", "amsgrad"])
@@ -615,7 +636,10 @@ def test_the_advice_about_integer_parameters_works(name, way):
 @every_recipe
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
 def test_integer_gradients_are_refused(name, dtype):
-    with raises(TypeError, f"Leaf 'b/c': updates and states must be floating or complex; got dtype {dtype}."):
+    with raises(
+        TypeError,
+        f"Leaf 'b/c': updates and states must be floating or complex; got dtype {dtype}. {NO_UPDATE}",
+    ):
         update(name, {"a": jnp.ones(3), "b": {"c": jnp.ones((2, 2), dtype)}})
 
 
@@ -675,7 +699,9 @@ def test_a_gradient_where_the_parameter_is_none_is_refused(name):
     params = {"a": None, "b": jnp.ones(2)}
     state = tx.init(params)
     with raises(
-        TypeError, "Leaf 'a': the updates and the optimizer's state must hold an array there; got None."
+        TypeError,
+        "Leaf 'a' has an update, but the optimizer's state, or another tree given with the updates, has "
+        f"nothing there, as for what is no floating array. {NO_UPDATE}",
     ):
         tx.update({"a": jnp.ones(3), "b": jnp.ones(2)}, state, params)
 
@@ -746,7 +772,7 @@ def test_a_count_that_is_no_integer_scalar_is_refused(count):
     with raises(
         TypeError, f"`count` in the state `FirstMomentState` must be of shape () and integer; got {count!r}."
     ):
-        tx.update(PARAMS, tx.init(PARAMS)._replace(count=count))
+        tx.update(PARAMS, tx.init(PARAMS)._replace(clock=rx.Clock(count)))
 
 
 def test_a_state_of_a_scheduled_decay_is_not_that_of_a_constant_one():

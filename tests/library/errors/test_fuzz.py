@@ -881,7 +881,7 @@ CALLABLES = {
 }
 FILLED = REQUIRED | {"rate": rx.inverse_root(), "projection_fn": lambda x: x}
 OF_VALUES = ("rectification_stats", "effective_rate", "step_count", "without_lookahead", "rectification")
-OF_VALUES += ("adaptive_rate_variance", "bias_correction", "decompress_state")
+OF_VALUES += ("adaptive_rate_variance", "total_weight", "decompress_state")
 PUBLIC_FACTORIES = [name for name in PUBLIC if name not in OF_VALUES and name not in CODECS]
 
 
