@@ -326,6 +326,8 @@ def test_derivatives_go_straight_through_bfloat16(inner, name):
     loss = meta(rx.compress_state(inner, THROUGH[name], min_size=0))
     np.testing.assert_allclose(jax.jit(jax.grad(loss))(0.3), expected, rtol=0.01)
     np.testing.assert_allclose(jax.jvp(loss, (0.3,), (1.0,))[1], expected, rtol=0.01)
+    second = jax.hessian(meta(inner))(0.3)
+    np.testing.assert_allclose(jax.jit(jax.hessian(loss))(0.3), second, rtol=0.01)
 
 
 @pytest.mark.parametrize("name", REFUSED)
