@@ -10,7 +10,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from radam_optax._core.placement import sharding_of
-from radam_optax.checkpoint._errors import told
+from radam_optax.checkpoint._errors import UnusableError, told
 from radam_optax.checkpoint._manifest import crc32_of
 
 TRASH = "deleted"  # What Orbax discards is renamed into it first: nothing half deleted is ever listed.
@@ -68,7 +68,11 @@ def read_arrays(checkpoint: pathlib.Path, likes: dict[str, Any], records: dict[s
     # Arrays without elements are not written: Orbax refuses them.
     how = {path: _how(like, records[path]) for path, like in likes.items() if 0 not in records[path]["shape"]}
     args = ocp.args.PyTreeRestore(dict.fromkeys(how, 0), restore_args=how, partial_restore=True)
-    return _read(checkpoint / "arrays", ocp.PyTreeCheckpointHandler(), args)
+    arrays = _read(checkpoint / "arrays", ocp.PyTreeCheckpointHandler(), args)
+    for path, x in arrays.items():
+        if isinstance(x, int):  # As it was asked for: Orbax has not found it.
+            raise UnusableError(f"{path} is missing")
+    return arrays
 
 
 def _read(item: pathlib.Path, handler: Any, args: Any) -> dict[str, Any]:

@@ -217,7 +217,9 @@ def test_a_state_keeps_its_dtypes_in_the_other_mode_or_is_refused(make, x64, tmp
     assert wide == x64 or make is not in_x64_mode_only
     with jax.enable_x64(not x64), Checkpoints(tmp_path, make()) as checkpoints:
         if wide:
-            with pytest.raises(ValueError, match=r"= (float|int)64\[\]; here it is .*Switch JAX's x64 mode on, as"):
+            with pytest.raises(
+                ValueError, match=r"= (float|int)64\[\]; here it is .*Switch JAX's x64 mode on, as"
+            ):
                 checkpoints.restore(params)
         else:
             found = checkpoints.restore(params)
@@ -331,7 +333,7 @@ def test_what_a_reader_of_the_json_finds(tmp_path):
     assert manifest["recipe"]["call"] == "radam(learning_rate=<function>, b2=0.99, mu_dtype=float32)"
     assert manifest["recipe"]["arguments"]["b1"] == "0.9"
     assert manifest["links"] == (
-        "(ScaleByAdaptiveRateState(FirstMomentState, (SecondMomentState, EmptyState, RectificationState)), "
+        "(ScaleByAdaptiveRateState(Clock, FirstMomentState, (SecondMomentState, EmptyState, RectificationState)), "
         "ScaleByScheduleState)"
     )
     assert manifest["leaves"]["params['w']"].items() >= {"shape": [2, 3], "dtype": "float32"}.items()

@@ -250,8 +250,8 @@ def test_an_error_does_not_hide_in_the_end_of_a_block(tmp_path, gate, caplog):
 
 
 def test_asynchronous_is_a_flag(tmp_path):
-    with pytest.raises(TypeError, match="`asynchronous` must be True or False; got 1"):
-        Checkpoints(tmp_path, rx.sgd(0.1), asynchronous=1)
+    with pytest.raises(TypeError, match="`asynchronous` must be True or False; got 2"):
+        Checkpoints(tmp_path, rx.sgd(0.1), asynchronous=2)
 
 
 # ---- Many processes.
