@@ -156,10 +156,17 @@ COVERING = (
 )
 # One for each way in which a recipe can differ from Adam, where a case takes several programs.
 SOME = ("radam", "adamw", "rmsprop_momentum", "adabelief", "projected_amsgrad", "torch_nadam")
+# Those that share a program, as `runs.each` makes them.
+GROUPS = {
+    "some": SOME,
+    "covering": [name for name in COVERING if name not in SOME],
+    "others": [name for name in RECIPES if name not in COVERING],
+}
+every_group = pytest.mark.parametrize("group", in_forms(GROUPS, ("some", "covering")))
+some_groups = pytest.mark.parametrize("group", in_forms(GROUPS, ("some",)))
+
 every_recipe = pytest.mark.parametrize("name", in_forms(RECIPES, COVERING))
 some_recipes = pytest.mark.parametrize("name", in_forms(RECIPES, SOME))
-some_listed_recipes = pytest.mark.parametrize("name", in_forms(CATALOGUE, SOME))
-every_listed_recipe = pytest.mark.parametrize("name", in_forms(CATALOGUE, COVERING))
 
 # Zero gradients do not stop them: weight decay, a projection, a momentum that does not start at zero.
 MOVES_BY_ITSELF = (
@@ -173,3 +180,8 @@ LEARNING_RATE = 0.1
 
 def build(name, **hyperparameters):
     return RECIPES[name](**{"learning_rate": LEARNING_RATE, **hyperparameters})
+
+
+def build_all(group, names=RECIPES, **hyperparameters):
+    """Those of a group that are among the names."""
+    return {name: build(name, **hyperparameters) for name in GROUPS[group] if name in names}

@@ -32,21 +32,23 @@ def gradients(steps=STEPS, **kwargs):
     return jax.tree.map(lambda *x: jnp.stack(x), *trees)
 
 
-def assert_close(actual, desired, ulps=16):
-    """Equal up to ``ulps`` units in the last place of the largest element of each leaf."""
-    jax.tree.map(functools.partial(_assert_leaf_close, ulps=ulps), actual, desired)
+def assert_close(actual, desired, ulps=16, of=""):
+    """Equal up to ``ulps`` units in the last place of the largest element of each leaf; ``of`` a name."""
+    jax.tree.map_with_path(functools.partial(_assert_leaf_close, ulps=ulps, of=of), actual, desired)
 
 
-def _assert_leaf_close(a, b, *, ulps):
-    assert (a.dtype, a.shape) == (b.dtype, b.shape)
+def _assert_leaf_close(path, a, b, *, ulps, of):
+    where = of + jax.tree_util.keystr(path)
+    assert (a.dtype, a.shape) == (b.dtype, b.shape), where
     if not jnp.issubdtype(a.dtype, jnp.inexact):
-        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, b, where)
         return
     eps = float(jnp.finfo(a.dtype).eps)
     wide = np.complex128 if jnp.iscomplexobj(a) else np.float64
     a, b = np.asarray(a).astype(wide), np.asarray(b).astype(wide)
-    assert np.isfinite(a).all()
-    np.testing.assert_allclose(a, b, rtol=ulps * eps, atol=ulps * eps * np.abs(b).max(initial=0))
+    assert np.isfinite(a).all(), where
+    atol = ulps * eps * np.abs(b).max(initial=0)
+    np.testing.assert_allclose(a, b, rtol=ulps * eps, atol=atol, err_msg=where)
 
 
 def bits(tree):

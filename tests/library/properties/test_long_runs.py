@@ -13,8 +13,8 @@ import optax
 import pytest
 
 import radam_optax as rx
-from tests.support.recipes import CATALOGUE, build, every_listed_recipe
-from tests.support.runs import run
+from tests.support.recipes import CATALOGUE, build, build_all, every_group
+from tests.support.runs import each, run
 from tests.support.trees import assert_close
 
 LAST = 2**31 - 1
@@ -123,24 +123,34 @@ def test_every_recipe_that_counts_is_among_those():
 
 
 @both_precisions
-@pytest.mark.parametrize("name", WARM)
-def test_past_the_last_count_everything_is_warm(name, mode):
+def test_past_the_last_count_everything_is_warm(mode):
     """Counts saturate; the updates from 2^31-3 on, jitted or not, have no bias correction, and r = 1."""
     with jax.enable_x64(mode == "x64"):
-        tx, params = build(name), jnp.full(5, 0.5)
+        txs, params = {name: build(name) for name in WARM}, jnp.full(5, 0.5)
         gradients = jnp.asarray(noise(14, 5), params.dtype)
-        jitted = jax.jit(functools.partial(trajectory, tx))
-        _, states = jitted(gradients[:7], params, tx.init(params))
-        start = with_fields(at(states, -1), count=LAST - 2, elapsed=jnp.finfo(params.dtype).max)
-        updates, states = jitted(gradients[7:], params, start)
+        end = float(jnp.finfo(params.dtype).max)
 
+        @jax.jit
+        def seven_steps(gradients, states):
+            return {name: trajectory(tx, gradients, params, states[name]) for name, tx in txs.items()}
+
+        warmed = seven_steps(gradients[:7], {name: tx.init(params) for name, tx in txs.items()})
+        start = {n: with_fields(at(s, -1), count=LAST - 2, elapsed=end) for n, (_, s) in warmed.items()}
+        found = seven_steps(gradients[7:], start)
+    for name, (updates, states) in found.items():
         if mode == "float32":
-            state = start
-            for g in gradients[7:]:
-                eager, state = tx.update(g, state, params)
-            assert_close(at(updates, -1), eager)
-            assert_close(at(states, -1), state)
+            assert_eager_is_the_same(txs[name], start[name], gradients[7:], params, updates, states)
+        assert_warm(name, mode, gradients[7:], start[name], updates, states)
 
+
+def assert_eager_is_the_same(tx, state, gradients, params, updates, states):
+    for g in gradients:
+        eager, state = tx.update(g, state, params)
+    assert_close(at(updates, -1), eager)
+    assert_close(at(states, -1), state)
+
+
+def assert_warm(name, mode, gradients, start, updates, states):
     counts = fields(states, "count")
     for count in counts:
         assert count.dtype == "int32"
@@ -161,7 +171,7 @@ def test_past_the_last_count_everything_is_warm(name, mode):
         for after in fields(states, field)[:1]:
             state[field] = after.astype("float64")
             state[f"{field} before"] = np.concat([fields(start, field)[:1], state[field][:-1]])
-    expected = -0.1 * WARM[name](np.asarray(gradients[7:], "float64"), state)
+    expected = -0.1 * WARM[name](np.asarray(gradients, "float64"), state)
     # Eight roundings in a row at most; the correction by 1 - b^t and r may be off by 4e-7 in float32.
     np.testing.assert_allclose(updates, expected, rtol=1e-6 if mode == "float32" else 1e-13)
 
@@ -216,19 +226,20 @@ def test_past_the_last_count_schedules_hold_their_last_value(recipe, unit, weigh
     np.testing.assert_allclose(updates, expected, rtol=1e-6 if mode == "float32" else 1e-13)
 
 
-@every_listed_recipe
-def test_learning_rate_0_moves_the_state_and_no_parameter(name):
+@every_group
+def test_learning_rate_0_moves_the_state_and_no_parameter(group):
     """To the last bit over 50 steps, weight decay and projection (of points inside) included."""
-    tx = build(name, learning_rate=0.0)
+    txs = build_all(group, CATALOGUE, learning_rate=0.0)
     params, gradients = {"w": jnp.asarray(noise(6))}, {"w": jnp.asarray(noise(50, 6, seed=1))}
-    new, updates, state = jax.jit(functools.partial(run, tx))(params, gradients)
-    np.testing.assert_array_equal(np.asarray(new["w"]).view("int32"), np.asarray(params["w"]).view("int32"))
-    assert not np.asarray(updates["w"]).any()
-    changed = jax.tree.map(lambda a, b: bool((a != b).any()), state, tx.init(params))
-    stuck = [path[-2].name for path, moved in jax.tree.leaves_with_path(changed) if not moved]
-    # The learning rate is inside the trace of RMSProp with momentum.
-    assert stuck == (["trace"] if name in TRACED else [])
-    assert jax.tree.leaves(changed) or name == "sgd"
+    for name, (new, updates, state) in each(txs, run)(params, gradients).items():
+        before, after = (np.asarray(x["w"]).view("int32") for x in (params, new))
+        np.testing.assert_array_equal(after, before, name)
+        assert not np.asarray(updates["w"]).any(), name
+        changed = jax.tree.map(lambda a, b: bool((a != b).any()), state, txs[name].init(params))
+        stuck = [path[-2].name for path, moved in jax.tree.leaves_with_path(changed) if not moved]
+        # The learning rate is inside the trace of RMSProp with momentum.
+        assert stuck == (["trace"] if name in TRACED else []), name
+        assert jax.tree.leaves(changed) or name == "sgd"
 
 
 QUIET = 3000
@@ -239,29 +250,29 @@ def in_three_dtypes(x):
     return {dtype: jnp.asarray(x, dtype) for dtype in ("float32", "bfloat16", "float16")}
 
 
-@every_listed_recipe
-def test_gradients_that_are_zero_from_some_step_on(name):
+@every_group
+def test_gradients_that_are_zero_from_some_step_on(group):
     """Momentum runs out, decay goes on, and no 0/0 turns up in thousands of steps."""
-    tx, params = build(name), in_three_dtypes(noise(4))
-    jitted = jax.jit(functools.partial(run, tx))
+    params, jitted = in_three_dtypes(noise(4)), each(build_all(group, CATALOGUE), run)
     silence = np.zeros((LOUD + QUIET, 4))
-    never, of_never, _ = jitted(params, in_three_dtypes(silence))
+    in_silence = jitted(params, in_three_dtypes(silence))
     gradients = np.concat([noise(LOUD, 4, seed=1), silence[LOUD:]])
-    then, of_then, state = jitted(params, in_three_dtypes(gradients))
-    for x in jax.tree.leaves((never, of_never, then, of_then, state)):
-        assert jnp.isfinite(x).all()
+    for name, (then, of_then, state) in jitted(params, in_three_dtypes(gradients)).items():
+        never, of_never, _ = in_silence[name]
+        for x in jax.tree.leaves((never, of_never, then, of_then, state)):
+            assert jnp.isfinite(x).all(), name
 
-    decays = name in ("adamw", "radamw", "adadelta")
-    for dtype, u in of_then.items():
-        assert np.asarray(u[:LOUD]).any()
-        # Four times the smallest subnormal is its own 0.9-fold. A trace is in float16, with the learning
-        # rate inside in RMSProp; all else is in float32, where that is 6e-45, times a rate of 1e8.
-        stuck = 4 * 2.0**-24 if dtype == "float16" else 1e-36
-        assert decays or (np.abs(np.asarray(u[-1], "float32")) <= stuck).all(), dtype
-    for dtype, u in of_never.items():
-        if not decays and name != "yogi":
-            assert not np.asarray(u).any(), dtype
-            np.testing.assert_array_equal(never[dtype], params[dtype])
+        decays = name in ("adamw", "radamw", "adadelta")
+        for dtype, u in of_then.items():
+            assert np.asarray(u[:LOUD]).any()
+            # Four times the smallest subnormal is its own 0.9-fold. A trace is in float16, with the learning
+            # rate inside in RMSProp; all else is in float32, where that is 6e-45, times a rate of 1e8.
+            stuck = 4 * 2.0**-24 if dtype == "float16" else 1e-36
+            assert decays or (np.abs(np.asarray(u[-1], "float32")) <= stuck).all(), (name, dtype)
+        for dtype, u in of_never.items():
+            if not decays and name != "yogi":
+                assert not np.asarray(u).any(), (name, dtype)
+                np.testing.assert_array_equal(never[dtype], params[dtype], name)
 
 
 @pytest.mark.parametrize("name", ["adamw", "radamw", "adadelta", "yogi"])
@@ -297,86 +308,91 @@ PLAIN = {"sgd": STEPS, "momentum": STEPS, "nesterov": STEPS, "radam_exact": 2} |
 
 
 @functools.cache
-def magnitudes(name):
-    """Updates by scale in float32, and from the same gradients in float64."""
+def magnitudes(group):
+    """By recipe, updates by scale in float32, and from the same gradients in float64."""
     columns = [noise(STEPS, 4, seed=i) * np.float32(scale) for i, scale in enumerate(SCALES.values())]
     columns.append(noise(STEPS, 4, seed=3) * ONE_SPIKE.astype("float32")[:, None])
     gradients = np.stack(columns, 1)
+    txs = build_all(group, CATALOGUE)
 
     def updates(dtype):
         params = jnp.zeros(gradients.shape[1:], dtype)
-        tx = build(name)
-        function = jax.jit(lambda g: trajectory(tx, g, params, tx.init(params))[0])
-        result = np.asarray(function(jnp.asarray(gradients, dtype)), "float64")
-        return {scale: result[:, i] for i, scale in enumerate([*SCALES, "spike"])}
+        program = each(txs, lambda tx, g: trajectory(tx, g, params, tx.init(params))[0])
+        found = program(jnp.asarray(gradients, dtype))
+        return {
+            name: {scale: np.asarray(x[:, i], "float64") for i, scale in enumerate([*SCALES, "spike"])}
+            for name, x in found.items()
+        }
 
     narrow = updates("float32")
     with jax.enable_x64(True):
-        return narrow, updates("float64")
+        wide = updates("float64")
+    return {name: (narrow[name], wide[name]) for name in txs}
 
 
 def assert_right(name, narrow, wide, atol=0.0):
     """Up to rounding: of numbers of full size, where a momentum near 0 is the difference of two."""
     # So is a variance, and that of three gradients is all that the first adaptive step has here.
     rtol = 1e-4 if name == "rectified_centred_amsgrad" else 1e-5
-    np.testing.assert_allclose(narrow, wide, rtol=rtol, atol=atol + 1e-6 * np.abs(wide).max(initial=0))
+    atol += 1e-6 * np.abs(wide).max(initial=0)
+    np.testing.assert_allclose(narrow, wide, rtol=rtol, atol=atol, err_msg=str(name))
 
 
-@every_listed_recipe
-def test_updates_are_right_for_gradients_from_1e_minus_30_to_1e18(name):
-    narrow, wide = magnitudes(name)
-    for scale in ORDINARY:
-        assert (wide[scale] != 0).any(), scale
-        assert_right(name, narrow[scale], wide[scale])
+@every_group
+def test_updates_are_right_for_gradients_from_1e_minus_30_to_1e18(group):
+    for name, (narrow, wide) in magnitudes(group).items():
+        for scale in ORDINARY:
+            assert (wide[scale] != 0).any(), (name, scale)
+            assert_right(name, narrow[scale], wide[scale])
 
 
-@every_listed_recipe
-def test_updates_for_subnormal_gradients_are_off_by_what_is_flushed(name):
+@every_group
+def test_updates_for_subnormal_gradients_are_off_by_what_is_flushed(group):
     """At most the smallest normal number, twice in a step, over 1/(1 - b1) steps, at a rate of 1e8."""
-    narrow, wide = magnitudes(name)
-    for scale in VANISHING:
-        assert_right(name, narrow[scale], wide[scale], atol=20 * TINY * 1e8 * 0.1)
+    for name, (narrow, wide) in magnitudes(group).items():
+        for scale in VANISHING:
+            assert_right(name, narrow[scale], wide[scale], atol=20 * TINY * 1e8 * 0.1)
 
 
-@every_listed_recipe
-def test_where_squares_overflow_the_adaptive_rate_is_0(name):
+@every_group
+def test_where_squares_overflow_the_adaptive_rate_is_0(group):
     """And the update with it, not NaN; a plain momentum is as right as ever."""
-    narrow, wide = magnitudes(name)
-    plain = PLAIN.get(name, 0)
-    for scale in OVERFLOWING:
-        assert_right(name, narrow[scale][:plain], wide[scale][:plain])
-        assert (narrow[scale][:plain] != 0).all()
-        np.testing.assert_array_equal(narrow[scale][plain:], 0, err_msg=scale)
-    tx, params = build(name), jnp.zeros(2)
-    state = tx.init(params)
-    for _ in range(plain % STEPS + 3):  # Not jitted: fused, inf - x * x may be spared its overflow.
-        updates, state = tx.update(jnp.asarray([1e30, -1e30]), state, params)
-    assert (updates == 0).all() != (plain == STEPS)
+    for name, (narrow, wide) in magnitudes(group).items():
+        plain = PLAIN.get(name, 0)
+        for scale in OVERFLOWING:
+            assert_right(name, narrow[scale][:plain], wide[scale][:plain])
+            assert (narrow[scale][:plain] != 0).all(), (name, scale)
+            np.testing.assert_array_equal(narrow[scale][plain:], 0, err_msg=f"{name} {scale}")
+        tx, params = build(name), jnp.zeros(2)
+        state = tx.init(params)
+        for _ in range(plain % STEPS + 3):  # Not jitted: fused, inf - x * x may be spared its overflow.
+            updates, state = tx.update(jnp.asarray([1e30, -1e30]), state, params)
+        assert (updates == 0).all() != (plain == STEPS), name
 
 
-@every_listed_recipe
-def test_a_gradient_whose_square_overflows_stops_its_parameter_for_good(name):
-    narrow, wide = magnitudes(name)
-    before, after = narrow["spike"][:8], narrow["spike"][8:]
-    assert_right(name, before, wide["spike"][:8])
-    if PLAIN.get(name) == STEPS:
-        np.testing.assert_allclose(after, wide["spike"][8:], rtol=1e-5)
-    elif name in TRACED:
-        np.testing.assert_allclose(after[1:], 0.9 * after[:-1], rtol=4 * ROUNDING)  # Finished steps run on.
-    else:
-        np.testing.assert_array_equal(after, 0)
+@every_group
+def test_a_gradient_whose_square_overflows_stops_its_parameter_for_good(group):
+    for name, (narrow, wide) in magnitudes(group).items():
+        before, after = narrow["spike"][:8], narrow["spike"][8:]
+        assert_right(name, before, wide["spike"][:8])
+        if PLAIN.get(name) == STEPS:
+            np.testing.assert_allclose(after, wide["spike"][8:], rtol=1e-5, err_msg=name)
+        elif name in TRACED:  # Finished steps run on.
+            np.testing.assert_allclose(after[1:], 0.9 * after[:-1], rtol=4 * ROUNDING, err_msg=name)
+        else:
+            np.testing.assert_array_equal(after, 0, name)
 
 
-@every_listed_recipe
-def test_gradients_up_to_half_of_the_largest_number_give_no_nan(name):
+@every_group
+def test_gradients_up_to_half_of_the_largest_number_give_no_nan(group):
     """Beyond it a bias-corrected momentum overflows, Nesterov's first. Plain momentum may: it is a sum."""
     steps = np.arange(STEPS)
     lanes = [np.ones(STEPS), (-1.0) ** steps, steps == 0, steps == 8, steps < 8]
-    gradients = jnp.asarray(HUGE / 2 * np.stack(lanes, 1), "float32")
-    tx, params = build(name), jnp.zeros(len(lanes))
-    updates, _ = jax.jit(functools.partial(trajectory, tx))(gradients, params, tx.init(params))
-    assert not jnp.isnan(updates).any()
-    assert jnp.isfinite(updates).all() or name in PLAIN
+    gradients, params = jnp.asarray(HUGE / 2 * np.stack(lanes, 1), "float32"), jnp.zeros(len(lanes))
+    program = each(build_all(group, CATALOGUE), lambda tx, g: trajectory(tx, g, params, tx.init(params))[0])
+    for name, updates in program(gradients).items():
+        assert not jnp.isnan(updates).any(), name
+        assert jnp.isfinite(updates).all() or name in PLAIN, name
 
 
 @pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
@@ -457,34 +473,33 @@ SMALL_AND_LARGE = {
 }
 
 
-@every_listed_recipe
-def test_parameters_of_any_size_are_stepped_alike(name):
+@every_group
+def test_parameters_of_any_size_are_stepped_alike(group):
     """The step does not know them, but for weight decay, which is right, and for a projection."""
-    tx = build(name)
+    txs = build_all(group, CATALOGUE)
     gradients = {k: jnp.asarray(noise(8, len(x), seed=len(k))) for k, x in SMALL_AND_LARGE.items()}
     params = {k: jnp.asarray(x, "float32") for k, x in SMALL_AND_LARGE.items()}
-    jitted = jax.jit(functools.partial(run, tx))
-    new, updates, _ = jitted(params, gradients)
-    for x in jax.tree.leaves((new, updates)):
-        assert jnp.isfinite(x).all()
-    if name == "projected_amsgrad":
-        assert all((jnp.abs(x) <= 1).all() for x in new.values())
-    elif name in ("adamw", "radamw", "adadelta"):
-        with jax.enable_x64(True):
-            exact = functools.partial(jax.tree.map, lambda x: x.astype("float64"))
-            _, expected, _ = jitted(exact(params), exact(gradients))
-        for k in params:
-            for i, p in enumerate(SMALL_AND_LARGE[k]):
-                if name == "adadelta" and abs(p) > 1e20:
-                    # Its decay is a part of the gradient, whose square overflows.
-                    np.testing.assert_array_equal(updates[k][:, i], 0)
-                else:
-                    np.testing.assert_allclose(updates[k][:, i], expected[k][:, i], rtol=1e-5)
-    else:
-        ordinary = jax.tree.map(lambda p: jnp.sign(p) / 2, params)
-        _, expected, _ = jitted(ordinary, gradients)
-        jax.tree.map(np.testing.assert_array_equal, updates, expected)
-        np.testing.assert_array_equal(new["large"], params["large"])
+    jitted = each(txs, run)
+    of_ordinary = jitted(jax.tree.map(lambda p: jnp.sign(p) / 2, params), gradients)
+    decaying = {name: tx for name, tx in txs.items() if name in ("adamw", "radamw", "adadelta")}
+    with jax.enable_x64(True):
+        exact = functools.partial(jax.tree.map, lambda x: x.astype("float64"))
+        exactly = each(decaying, run)(exact(params), exact(gradients))
+    for name, (new, updates, _) in jitted(params, gradients).items():
+        for x in jax.tree.leaves((new, updates)):
+            assert jnp.isfinite(x).all(), name
+        if name == "projected_amsgrad":
+            assert all((jnp.abs(x) <= 1).all() for x in new.values())
+        elif name in decaying:
+            for k in params:
+                for i, p in enumerate(SMALL_AND_LARGE[k]):
+                    # Where adadelta's decay is a part of the gradient, whose square overflows, it is 0.
+                    stopped = name == "adadelta" and abs(p) > 1e20
+                    expected = 0 if stopped else exactly[name][1][k][:, i]
+                    np.testing.assert_allclose(updates[k][:, i], expected, rtol=1e-5, err_msg=name)
+        else:
+            jax.tree.map(np.testing.assert_array_equal, updates, of_ordinary[name][1])
+            np.testing.assert_array_equal(new["large"], params["large"], name)
 
 
 CHECKPOINTS, BETWEEN = 20, 50_000  # A million steps.
