@@ -333,8 +333,8 @@ def test_what_a_reader_of_the_json_finds(tmp_path):
     assert manifest["recipe"]["call"] == "radam(learning_rate=<function>, b2=0.99, mu_dtype=float32)"
     assert manifest["recipe"]["arguments"]["b1"] == "0.9"
     assert manifest["links"] == (
-        "(ScaleByAdaptiveRateState(Clock, FirstMomentState, (SecondMomentState, EmptyState, RectificationState)), "
-        "ScaleByScheduleState)"
+        "(ScaleByAdaptiveRateState(Clock, FirstMomentState, "
+        "(SecondMomentState, EmptyState, RectificationState)), ScaleByScheduleState)"
     )
     assert manifest["leaves"]["params['w']"].items() >= {"shape": [2, 3], "dtype": "float32"}.items()
 
