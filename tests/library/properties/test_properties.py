@@ -87,7 +87,13 @@ def test_state_and_updates_keep_structure_shape_and_dtype(name, mode):
             grads = jax.tree.map(cast, params)
             updates, new = jax.eval_shape(tx.update, grads, state, params)
             assert jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), new) == described
-            chex.assert_trees_all_equal_shapes_and_dtypes(updates, grads)
+            chex.assert_trees_all_equal_shapes_and_dtypes(updates, jax.tree.map(as_wide, grads, params))
+
+
+def as_wide(g, p):
+    """A gradient in its own dtype, or that of its parameter, if that is wider."""
+    with jax.numpy_dtype_promotion("standard"):
+        return g.astype(jnp.promote_types(g.dtype, p.dtype))
 
 
 @every_recipe
@@ -103,7 +109,9 @@ def test_statistics_of_low_precision_parameters_are_float32_and_real_where_they_
 
 @some_groups
 def test_scan_with_mixed_gradient_dtypes(group):
-    """bfloat16 gradients for float32 parameters and the reverse follow the run in equal dtypes."""
+    """bfloat16 gradients for float32 parameters and the reverse follow the run in equal dtypes, as wide
+    as the wider of the two.
+    """
     rounded = jax.tree.map(
         lambda g: g if jnp.iscomplexobj(g) else g.astype("bfloat16").astype(g.dtype), gradients()
     )
@@ -112,7 +120,7 @@ def test_scan_with_mixed_gradient_dtypes(group):
     found, expected = (all_steps(group)(tree(0), grads) for grads in (mixed, rounded))
     for name in GROUPS[group]:
         updates = found[name][1]
-        chex.assert_trees_all_equal_shapes_and_dtypes(updates, mixed)
+        chex.assert_trees_all_equal_shapes_and_dtypes(updates, jax.tree.map(as_wide, mixed, tree(0)))
         for u, e in zip(*map(jax.tree.leaves, (updates, expected[name][1])), strict=True):
             u, e = (np.asarray(x).astype("complex128") for x in (u, e))
             np.testing.assert_allclose(u, e, rtol=0.1, atol=0.03 * np.abs(e).max(initial=0), err_msg=name)
