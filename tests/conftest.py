@@ -5,8 +5,9 @@ for: it covers every kind of thing that the library does, the full form every ca
 of a parametrized one, that is of the full form alone has the mark ``full``; everything in ``tests/examples``
 and ``tests/benchmarks`` has it by its place. So ``pytest -m full`` is what the quick form has left out, and a
 test never asks in which form it runs. Helpers are in ``tests/support``: `forms.in_forms` marks all cases but
-a few, `recipes.every_recipe` does so for the recipes,
-`forks.forks` starts the processes of tests from one that has imported what they need.
+a few, `recipes.every_recipe` does so for the recipes, `recipes.every_group` for those that share a program;
+`forks.forks` starts the processes of tests from one that has imported what they need, `programs.start` those
+of examples and benchmarks.
 
 Strict everywhere: dtype promotion, rank promotion; warnings are errors (pyproject.toml).
 """

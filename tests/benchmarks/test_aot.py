@@ -160,7 +160,6 @@ def test_radam_moves_the_least_bytes_in_one_kernel_per_leaf(target, tmp_path):
 
 
 @pytest.mark.aot
-@pytest.mark.full
 @pytest.mark.parametrize("target", ["v5e:2x2", "v5p:8x8x8", "h200"])
 def test_every_recipe_meets_the_bars(target, tmp_path):
     rows = compiled(target, CATALOGUE, tmp_path)

@@ -79,7 +79,6 @@ def test_a_compiler_that_is_not_there_is_one_line(monkeypatch, tmp_path):
 
 
 @pytest.mark.aot
-@pytest.mark.full
 def test_llama_7b_fits_a_slice_and_its_update_stays_on_the_chips(tmp_path):
     if not installed("v5e:16x16"):
         pytest.skip("needs the group 'tpu-aot'")

@@ -1,8 +1,10 @@
 """Every benchmark writes what it promises, with figures that agree with each other; none is timed here."""
 
+import functools
 import importlib.util
 import inspect
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,15 +29,22 @@ from benchmarks.timing.child import Child, ChildError
 from benchmarks.timing.jax_step import JaxStep, gradients_of
 from benchmarks.timing.limit import COPY, SCALE
 from benchmarks.timing.rounds import interleaved
+from tests.support import programs
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {"median", "low", "high"}
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error."""
+run = functools.partial(programs.run, "benchmarks")
+
+
+def run_without_cache(*arguments: str) -> tuple[int, str, str]:
+    """The same of a process of its own, since what is measured is compilation."""
     command = [sys.executable, "-W", "error", "-m", "benchmarks", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=600)
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=600
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -43,7 +52,7 @@ def refuse(constant):
     raise AssertionError(f"{constant} is not JSON")
 
 
-def result_of(name, folder, *options):
+def result_of(name, folder, *options, run=run):
     """What a quick run has written, after what every benchmark promises has been checked."""
     from matplotlib.image import imread
 
@@ -74,7 +83,6 @@ def agrees(figures, values):
     return True
 
 
-@pytest.mark.full
 def test_step(tmp_path):
     torch_peers = ("for-loop", "foreach", "fused") if importlib.util.find_spec("torch") else ()
     peers = ",".join(("optax", *torch_peers))
@@ -103,9 +111,8 @@ def test_step(tmp_path):
     assert ours["accessed_bytes"] >= ours["bytes"]
 
 
-@pytest.mark.full
 def test_compile(tmp_path):
-    rows = result_of("compile", tmp_path, "--leaves", "1", "--rounds", "2")["rows"]
+    rows = result_of("compile", tmp_path, "--leaves", "1", "--rounds", "2", run=run_without_cache)["rows"]
     assert len(rows) == 2 * 2
     ours = {(r["leaves"], r["kind"]): r for r in rows if r["competitor"] == "radam_optax"}
     for row in rows:
@@ -131,7 +138,6 @@ def test_equations_are_those_of_inner_programs():
     assert names == ["add", "add", "mul", "mul", "sin", "sin"]
 
 
-@pytest.mark.full
 def test_numerics(tmp_path):
     rows = result_of("numerics", tmp_path)["rows"]
     r = {(row["b2"], row["competitor"]): row for row in rows if row["quantity"] == "r"}
@@ -152,7 +158,6 @@ def test_numerics(tmp_path):
             assert row["worst"] > 3e-3, (name, kind)
 
 
-@pytest.mark.full
 def test_memory(tmp_path):
     rows = result_of("memory", tmp_path, "--optimizers", "radam")["rows"]
     state = {(row["competitor"], row["format"]): row["state_per_parameter"] for row in rows}
@@ -169,7 +174,6 @@ def test_memory(tmp_path):
         assert 0 <= rest < 1000
 
 
-@pytest.mark.full
 def test_end_to_end(tmp_path):
     rows = result_of("end_to_end", tmp_path, "--models", "mlp", "--optimizers", "sgd")["rows"]
     assert [row["competitor"] for row in rows] == ["radam_optax", "optax"]
@@ -337,7 +341,6 @@ def test_the_benchmarks_are_listed_and_others_refused():
     assert "no 'no_such'; there are: sgd" in err
 
 
-@pytest.mark.full
 def test_quality(tmp_path):
     rows = result_of(
         "quality",

@@ -1,10 +1,11 @@
 """The examples run as promised: in a pipe, from the command line, with files that can be used."""
 
 import csv
-import os
+import functools
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -13,6 +14,8 @@ import pytest
 
 for package in ("flax", "matplotlib", "rich", "sklearn"):
     pytest.importorskip(package)
+
+from tests.support import programs
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
@@ -23,27 +26,15 @@ NAMES = [
 COLUMNS = ["optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy"]
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """``python -W error`` in a pipe, with FORCE_COLOR, which a pipe must not heed."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"FORCE_COLOR": "1", "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of ``python -W error`` with the arguments."""
-    with start(*arguments) as process:
-        out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+# In a pipe, which must not heed FORCE_COLOR.
+start, run = (
+    functools.partial(function, "examples", environment={"FORCE_COLOR": "1"})
+    for function in (programs.start, programs.run)
+)
 
 
 def test_lists_the_examples_with_their_first_docstring_line():
-    code, out, err = run("-m", "examples")
+    code, out, err = run()
     assert (code, err) == (0, "")
     listed = dict(line.strip().split(maxsplit=1) for line in out.splitlines()[2:])
     assert listed.keys() == {*NAMES}
@@ -52,7 +43,7 @@ def test_lists_the_examples_with_their_first_docstring_line():
 
 @pytest.mark.parametrize("name", ["nothing", "_support", "--steps"])
 def test_an_unknown_name_is_an_error(name):
-    code, out, err = run("-m", "examples", name)
+    code, out, err = run(name)
     assert (code, out) == (2, "")
     assert err == f"python -m examples: no example {name!r}; there are: {', '.join(NAMES)}\n"
 
@@ -77,15 +68,17 @@ def test_a_bad_option_is_one_clear_error(arguments, message, capsys):
 @pytest.mark.parametrize(("name", "package"), [("quickstart", "sklearn"), ("resilient_training", "orbax")])
 def test_a_missing_extra_is_named(name, package):
     hide = f"import sys; sys.modules['{package}'] = None; from examples.__main__ import run; "
-    code, out, err = run("-c", hide + f"sys.exit(run(['{name}']))")
-    assert (code, out) == (1, "")
-    assert err == f"{name} needs {package}: pip install . ./examples\n"
+    command = [sys.executable, "-W", "error", "-c", hide + f"sys.exit(run(['{name}']))"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{name} needs {package}: pip install . ./examples\n"
 
 
 def test_an_interrupt_leaves_one_line_and_no_files(tmp_path):
-    with start("-m", "examples", "quickstart", "--out", str(tmp_path)) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("JAX ")
+    with start("quickstart", "--out", str(tmp_path)) as process:
+        while not process.written()[0].startswith("JAX "):
+            assert process.poll() is None, process.written()
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (130, "Interrupted.\n")
@@ -106,11 +99,10 @@ def test_the_fast_convolution_is_the_convolution(kernel_shape, strides, padding)
     np.testing.assert_allclose(convolve(x, kernel, strides, padding), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.full
 def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     from matplotlib.image import imread
 
-    code, out, err = run("-m", "examples", "quickstart", "--quick", "--out", str(tmp_path))
+    code, out, err = run("quickstart", "--quick", "--out", str(tmp_path))
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     assert "rho   98.3  r 0.215" in out
@@ -133,11 +125,8 @@ def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     assert picture.std() > 0.05
 
 
-@pytest.mark.full
 def test_resilient_training_survives_its_faults(tmp_path):
-    code, out, err = run(
-        *["-m", "examples", "resilient_training", "--quick", "--faults", "--float16", "--out"], str(tmp_path)
-    )
+    code, out, err = run("resilient_training", "--quick", "--faults", "--float16", "--out", str(tmp_path))
     assert (code, err) == (0, "")
     table = {line[:20].strip(): line[20:].split() for line in out.splitlines() if "  " in line}
     for fault in ("NaN in one leaf", "inf in one leaf", "overflow in float16"):

@@ -73,7 +73,6 @@ def test_a_file_does_what_it_claims_as_a_command(name, capsys):
     check(name, capsys.readouterr().out)
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_file_runs_alone(name, tmp_path):
     """As ``python examples/start/NAME.py``, from any folder."""

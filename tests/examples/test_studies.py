@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.support.forks import Forked, forks
+from tests.support.programs import run, start
 
 for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tokenizers"):
     pytest.importorskip(package)
@@ -34,29 +34,15 @@ STUDIES = [
 TOO_SHORT = {"learning_rates", "warmup"}  # Quick runs of these say that they are no ground for a verdict.
 
 
-def start(name: str, *options: str) -> Forked:
-    """The study, forked from a process that has imported what studies need."""
-    server = forks("examples.lab.study", "matplotlib.figure", "sklearn.datasets", "tokenizers")
-    return server.start("examples", name, *options)
-
-
-def run(name: str, *options: str) -> tuple[int | None, str, str]:
-    """Exit code, standard output and standard error."""
-    with start(name, *options) as process:
-        out, err = process.communicate(timeout=600)
-    return process.returncode, out, err
-
-
 def refuse(constant: str) -> None:
     raise AssertionError(f"{constant} is not JSON")
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_quick_study_writes_what_it_promises(name, tmp_path):
     from matplotlib.image import imread
 
-    code, out, err = run(name, "--quick", "--out", str(tmp_path))
+    code, out, err = run("examples", name, "--quick", "--out", str(tmp_path))
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     files = {file.name for file in tmp_path.iterdir()}
@@ -89,10 +75,9 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
         assert picture[..., :3].std() > 0.03
 
 
-@pytest.mark.full
 def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
     options = ("--steps", "80000", "--seeds", "2", "--out")
-    with start("counterexample", *options, str(tmp_path / "interrupted")) as process:
+    with start("examples", "counterexample", *options, str(tmp_path / "interrupted")) as process:
         while "AdaGrad" not in process.written()[0]:
             assert process.poll() is None, process.written()
             time.sleep(0.01)
@@ -102,7 +87,7 @@ def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
     assert {file.name for file in (tmp_path / "interrupted").iterdir()} == {"counterexample-progress"}
 
     for folder in ("interrupted", "whole"):
-        code, _, err = run("counterexample", *options, str(tmp_path / folder))
+        code, _, err = run("examples", "counterexample", *options, str(tmp_path / folder))
         assert (code, err) == (0, "")
     files = sorted(file.name for file in (tmp_path / "whole").iterdir())
     assert "summary.json" in files

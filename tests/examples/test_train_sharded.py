@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.support.forks import forks
+from tests.support import programs
 
 for package in ("cyclopts", "flax", "matplotlib", "orbax.checkpoint", "rich"):
     pytest.importorskip(package)
@@ -34,10 +34,9 @@ def arguments(out, **options):
 
 
 def start(out, environment=(), **options):
-    """The trainer, forked from a process that has imported it; on one device, unless it is told otherwise."""
+    """The trainer, on one device unless it is told otherwise."""
     quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # Most of the time is compilation.
-    server = forks("examples.sharded.train_sharded")
-    return server.start(
+    return programs.start(
         "examples", "train_sharded", *arguments(out, **options), environment=quick | dict(environment)
     )
 
@@ -88,7 +87,6 @@ def alone(tmp_path_factory):
     return out
 
 
-@pytest.mark.full
 def test_eight_devices_have_the_losses_of_one(alone, tmp_path):
     [(code, lines, err)] = end(start(tmp_path, num_processes=1, devices=8, mesh="data=2,fsdp=4", steps=STEPS))
     assert (code, err) == (0, "")
@@ -104,7 +102,6 @@ def test_eight_devices_have_the_losses_of_one(alone, tmp_path):
         assert total / 4 < of_one < 1.05 * total / 4
 
 
-@pytest.mark.full
 def test_four_processes_have_the_losses_of_one(alone, tmp_path):
     """As SLURM starts them; each gradient is accumulated over the same texts in two parts."""
     options = {"mesh": "data=2,fsdp=2", "batch": 4, "accumulate": 2, "steps": EVERY}
@@ -115,7 +112,6 @@ def test_four_processes_have_the_losses_of_one(alone, tmp_path):
     np.testing.assert_allclose(losses(tmp_path), losses(alone)[:EVERY], rtol=3e-6)
 
 
-@pytest.mark.full
 def test_a_killed_process_ends_the_other_and_the_run_goes_on_elsewhere(alone, tmp_path):
     """From two processes of two devices to one of eight, with the losses of an uninterrupted run."""
     options = {"coordinator": free_address(), "num_processes": 2, "heartbeat": HEARTBEAT, "steps": 100_000}
@@ -144,14 +140,12 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on_elsewhere(alone, tm
     np.testing.assert_allclose(losses(tmp_path), losses(alone), rtol=3e-6)
 
 
-@pytest.mark.full
 def test_a_process_that_never_joins_is_waited_for_as_long_as_said(tmp_path):
     [result] = end(start(tmp_path, coordinator=free_address(), num_processes=2, process_id=0, timeout=2))
     reason = "not all 2 processes have joined within --timeout 2 s: are all of them started, "
     assert result == (1, [], f"{PREFIX}{reason}with the same --coordinator and --num-processes?\n")
 
 
-@pytest.mark.full
 def test_processes_that_were_started_differently_do_not_train(tmp_path):
     """Here one means to be of two, and the other of three."""
     together = {"coordinator": free_address(), "timeout": 20}
@@ -226,7 +220,6 @@ def test_a_port_that_is_taken_is_one_clear_line(refused):
     assert message == f"{PREFIX}--coordinator: cannot listen on port {port}: Address already in use"
 
 
-@pytest.mark.full
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Orbax's, of reading without a template.
 @pytest.mark.parametrize(
     ("options", "message"),
