@@ -88,3 +88,12 @@ def test_an_ensemble_is_trained_as_each_alone():
     weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, 4)), "float32")
     together = eqx.filter_jit(eqx.filter_vmap(first_update))(weights)
     assert_close(jax.tree.map(lambda x: x[1], together), jax.jit(first_update)(weights[1]))
+
+
+@pytest.mark.parametrize("name", in_forms(SOME, SOME[:1]))
+def test_leaves_without_gradients_have_no_state(name):
+    """Equinox's examples filter by `is_array`, and `filter_grad` gives None for the index array."""
+    model, state = train(build(name), eqx.is_array)
+    alone, expected = train(build(name))
+    assert bits(model) == bits(alone)
+    assert bits(jax.tree.leaves(state)) == bits(jax.tree.leaves(expected))
