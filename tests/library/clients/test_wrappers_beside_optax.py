@@ -52,7 +52,6 @@ WRAPPERS = {
     ).gradient_transformation(),
     "apply_if_finite": around(optax.apply_if_finite, 3),
     "masked": around(optax.masked, MASK),
-    "masked by a function": around(optax.masked, lambda params: jax.tree.map(lambda p: p.ndim > 1, params)),
     "partition": lambda factory: optax.partition(
         {"x": factory(LEARNING_RATE), "y": factory(0.01)}, {"w": "x", "b": "y"}
     ),
@@ -82,12 +81,8 @@ WRAPPERS = {
     "snapshot": before(optax.snapshot("norm", optax.tree.norm)),
     "conditionally_transform": around(optax.conditionally_transform, every_other),
     "conditionally_mask": around(optax.conditionally_mask, every_other),
-    "apply_every": before(optax.apply_every(2)),
-    "ema": before(optax.ema(0.9)),
     "keep_params_nonnegative": before(optax.keep_params_nonnegative()),
-    "trust ratio": before(optax.scale_by_trust_ratio()),
     "clip_by_global_norm": behind(optax.zero_nans(), optax.clip_by_global_norm(1.0)),
-    "adaptive_grad_clip": behind(optax.adaptive_grad_clip(0.1)),
     "differentially_private_aggregate": behind(
         contrib.differentially_private_aggregate(1.0, 0.1, jax.random.key(0))
     ),
