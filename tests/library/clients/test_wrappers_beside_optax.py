@@ -5,8 +5,10 @@ all, would hide an error of a wrapper's use. That a wrapper holds an optimizer's
 and bfloat16 is a matter of dtypes, for which tracing is enough.
 """
 
+import functools
 import itertools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ import optax
 import pytest
 from optax import contrib, transforms
 
+import radam_optax as rx
 from tests.support.forms import in_forms
 from tests.support.recipes import LEARNING_RATE, RECIPES
 from tests.support.runs import apply
@@ -167,3 +170,21 @@ def test_state_keeps_its_dtypes_in_the_wrapper(wrapper, name):
     """Or scan would refuse it."""
     dtypes = ("float32", "float32" if wrapper in FLOAT32_ONLY else "bfloat16")
     jax.eval_shape(lambda: follow(RECIPES[name], wrapper, dtypes, steps=2))
+
+
+def test_gradients_of_microbatches_are_those_of_the_batch():
+    """Which `optax.microbatch` sums in a loop, with the optimizer's step behind it."""
+    batch, params = jnp.arange(12.0).reshape(6, 2), {"w": jnp.asarray([0.5, -1.0])}
+
+    def loss(params, batch):
+        return jnp.sum(jnp.tanh(batch @ params["w"]) ** 2)
+
+    def step(factory, gradient):
+        tx = factory(0.1)
+        return tx.update(gradient(params, batch), tx.init(params), params)[0]
+
+    in_parts = optax.microbatch(jax.grad(loss), argnums=1, microbatch_size=2)
+    with jax.numpy_dtype_promotion("standard"):  # As optax needs.
+        found, whole = (jax.jit(functools.partial(step, rx.adamw, g))() for g in (in_parts, jax.grad(loss)))
+        theirs = jax.jit(functools.partial(step, optax.adamw, in_parts))()
+    chex.assert_trees_all_close(found, whole, theirs, rtol=1e-5)
