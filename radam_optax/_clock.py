@@ -62,10 +62,24 @@ def after(clock: Any) -> Any:
     return Clock(jnp.asarray(optax.safe_increment(clock.count))) if clock else ()
 
 
+def running(state: Any) -> Clock:
+    """The clock of a link that needs one.
+
+    Raises:
+      ValueError: it has none.
+    """
+    if not state.clock:
+        raise ValueError(
+            f"The state `{type(state).__name__}` has no `clock`: it is that of a link without `debias`, or a "
+            "part of the state of an optimizer, which has the clock."
+        )
+    return state.clock
+
+
 def of_links(states: Any) -> Any:
-    """A new clock for the links that the states are of; () if none of them has one."""
-    parts = jax.tree.leaves(states, is_leaf=_has_clock)
-    return new() if any(_has_clock(part) and part.clock for part in parts) else ()
+    """A new clock for the links that the states are of; () if there is none to hand to them."""
+    without = handed((), states)
+    return () if jax.tree.structure(without) == jax.tree.structure(states) else new()
 
 
 def handed(clock: Any, state: Any) -> Any:
@@ -78,11 +92,7 @@ def handed(clock: Any, state: Any) -> Any:
         return tuple(handed(clock, part) for part in state)
     if isinstance(state, optax.MaskedState):
         return state._replace(inner_state=handed(clock, state.inner_state))
-    return state._replace(clock=clock) if _has_clock(state) else state
-
-
-def _has_clock(state: Any) -> bool:
-    return "clock" in getattr(state, "_fields", ())
+    return state._replace(clock=clock) if "clock" in getattr(state, "_fields", ()) else state
 
 
 def start(decay: ScalarOrSchedule, debias: bool = True) -> Time:
@@ -103,11 +113,7 @@ def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time
     if callable(decay) == isinstance(state.elapsed, tuple):
         was, now = ("constant", "scheduled")[:: 1 if callable(decay) else -1]
         raise ValueError(f"The state is of a {was} decay, but the decay is {now}.")
-    if (debias or callable(decay)) and not state.clock:
-        raise ValueError(
-            "The state has no clock: it is of a link without `debias`, or a part of another's state."
-        )
-    clock = after(state.clock)
+    clock = after(running(state) if debias or callable(decay) else state.clock)
     if not callable(decay):
         total = _numerics.total_weight(decay, clock.count) if debias else 1.0
         return Time(clock, ()), Weights(decay, 1 - decay, total)

@@ -138,8 +138,8 @@ def freeze_until(inner: Link, steps: Count) -> Optimizer:
     def update(updates, state, params=None, **extra_args):
         expect(FreezeUntilState, state)
         # `inner` runs at every step, since under jit nothing can be left out; what it did is not kept.
-        live = state.clock.count >= steps
-        since = _clock.Clock(jnp.maximum(state.clock.count - steps, 0))
+        seen = _clock.running(state).count
+        live, since = seen >= steps, Clock(jnp.maximum(seen - steps, 0))
         links = _clock.handed(since, state.inner)
         new_updates, new_inner = inner.update(updates, links, params, **extra_args)
         new_updates = jax.tree.map(lambda u: jnp.where(live, u, jnp.zeros_like(u)), new_updates)

@@ -129,7 +129,7 @@ def scale_by_rectification(
     def update(updates, state, params=None):
         expect(RectificationState, state)
         del params
-        clock = _clock.after(state.clock)
+        clock = _clock.after(_clock.running(state))
         at = _numerics.moving_length(b2, clock.count, length)
         rho, r = _numerics.rectifier(at, variance)
         # XLA computes a division once, but sums and products again in the loop of every leaf.

@@ -48,9 +48,9 @@ def number_in(interval: str, condition: str = "", *, factor: bool = False) -> Ru
     def rule(name: str, value: Any) -> Scalar:
         if not factor:
             refuse_coarse(f"`{name}`", value)
-        if factor and np.size(value) != 1:
-            for number in value.flat if isinstance(value, np.ndarray) else ():
-                checked(name, number.item())
+        if factor and isinstance(value, np.ndarray | jax.Array) and value.size != 1:
+            for number in value.ravel().tolist() if isinstance(value, np.ndarray) else ():
+                checked(name, number)
             return as_scalar(value)
         value = _unwrapped(name, value)
         return as_scalar(value) if isinstance(value, jax.Array) else checked(name, value)

@@ -143,8 +143,8 @@ def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[jax.Array, ...])
             n not in (1, length) for n, length in zip(other[::-1], shape[::-1], strict=False)
         ):
             raise _LeafError(
-                f" of the updates has shape {shape}, which a hyperparameter of shape {other} does not "
-                "broadcast to.",
+                f" of the updates has shape {shape}, to which a hyperparameter of shape {other}, or what a "
+                "schedule returns, does not broadcast.",
                 ValueError,
             )
 
@@ -176,10 +176,11 @@ def _compiled(kernel: Kernel, n_inputs: int, out_dtype: Any) -> Callable[..., An
 def _dtype_of(out: Any, floor: Any) -> jnp.dtype:
     # What JAX takes a NumPy float64 for.
     dtype = jnp.result_type(_as_array(out))
-    if floor is None or isinstance(floor, float | complex):
+    own = getattr(floor, "dtype", None)
+    if floor is None or (own is None and isinstance(floor, float | complex)):
         return dtype
-    if not jnp.issubdtype(jnp.result_type(floor), jnp.inexact):
-        raise _LeafError(f" has an update, but its parameter is {jnp.result_type(floor)}. {NO_UPDATE}")
+    if own is None or not jnp.issubdtype(own, jnp.inexact):
+        raise _LeafError(f" has an update, but its parameter is {own or repr(floor)}. {NO_UPDATE}")
     with jax.numpy_dtype_promotion("standard"):
         return jnp.promote_types(dtype, jnp.result_type(floor))
 

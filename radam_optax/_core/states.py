@@ -66,22 +66,34 @@ def check_params(params: Any) -> None:
             )
 
 
+# The numbers of states, by name, and what they are.
+_NUMBERS = {
+    "count": jnp.integer,
+    "t": jnp.integer,
+    "elapsed": jnp.floating,
+    "rho": jnp.floating,
+    "r": jnp.floating,
+    "adaptive": jnp.floating,
+}
+
+
 def expect(kind: type[Any], state: Any) -> None:
-    """Raises TypeError if a state is not of the kind, or its clocks are not scalars."""
+    """Raises TypeError if a state is not of the kind, or its clock and numbers are not what they were."""
     # Said here, since a state of another optimizer would fail as an AttributeError in the middle of a step.
     if not isinstance(state, kind):
         raise TypeError(
             f"The state must be a `{kind.__name__}`; got {type(state).__name__}. It is of another optimizer."
         )
-    numbers = {**state._asdict(), **getattr(getattr(state, "clock", ()), "_asdict", dict)()}
-    for name, kind_of_number in (("count", jnp.integer), ("elapsed", jnp.floating)):
-        number = numbers.get(name, ())
-        if isinstance(number, tuple):  # Not needed, or kept elsewhere.
+    clock: Any = getattr(state, "clock", ())
+    if not isinstance(clock, tuple) or getattr(clock, "_fields", clock) not in ((), ("count",)):
+        raise TypeError(f"`clock` in the state `{kind.__name__}` must be a Clock, or (); got {clock!r}.")
+    for name, number in (*zip(state._fields, state, strict=True), *(("count", x) for x in clock)):
+        if name not in _NUMBERS or (name == "elapsed" and isinstance(number, tuple)):  # Of a constant decay.
             continue
         array: Any = np.asarray(number) if isinstance(number, int | float) else number
-        if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, kind_of_number)):
+        if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, _NUMBERS[name])):
             raise TypeError(
-                f"`{name}` in the state `{kind.__name__}` must be of shape () and {kind_of_number.__name__}; "
+                f"`{name}` in the state `{kind.__name__}` must be of shape () and {_NUMBERS[name].__name__}; "
                 f"got {number!r}."
             )
 

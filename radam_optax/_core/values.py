@@ -71,8 +71,9 @@ def refuse_coarse(what: str, value: Any) -> None:
 
 def in_dtype_of(old: jax.Array, new: jax.Array) -> jax.Array:
     """``new`` in the dtype of ``old``, be it float64 where x64 mode has been switched off since."""
-    with jax.enable_x64(old.dtype.itemsize == 8):
-        return jax.lax.convert_element_type(new, old.dtype)
+    dtype = getattr(old, "dtype", None) or jnp.result_type(old)
+    with jax.enable_x64(dtype.itemsize == 8):
+        return jax.lax.convert_element_type(new, dtype)
 
 
 def value_at(value: ScalarOrSchedule, count: jax.Array) -> Scalar:

@@ -86,6 +86,9 @@ def _check_form(state_dict: Any) -> None:
     if sound:
         ids = [i for g in groups for i in g["params"]]
         sound = len(set(ids)) == len(ids)
+    if sound:
+        form = "'param_names', where there is one, is a list of names"
+        sound = all(_is_list(g.get("param_names") or [], str) for g in groups)
     if not sound:
         raise ValueError(
             f"`state_dict` must be that of an optimizer of PyTorch, where {form}; {_instead(state_dict)}."

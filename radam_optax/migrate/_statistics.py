@@ -121,7 +121,7 @@ def known_count(held: int | None, count: int | None) -> int | None:
 def _clock_of(part: Any) -> dict[str, Any]:
     """What a link's own clock says."""
     clock = getattr(part, "clock", ())
-    return clock._asdict() if clock else {}
+    return clock._asdict() if isinstance(clock, Clock) else {}
 
 
 def _clock(name: str, value: Any) -> float:

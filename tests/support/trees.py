@@ -55,3 +55,9 @@ def bits(tree):
     """What two trees have in common if and only if they are equal to the last bit."""
     leaves = [(str(x.dtype), x.shape, np.asarray(x).tobytes()) for x in jax.tree.leaves(tree)]
     return jax.tree.structure(tree), leaves
+
+
+def as_wide(g, p):
+    """A gradient in its own dtype, or in that of its parameter, if that is wider."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.asarray(g).astype(jnp.promote_types(jnp.result_type(g), jnp.result_type(p)))

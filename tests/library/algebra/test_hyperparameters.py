@@ -56,7 +56,7 @@ def test_arrays_of_one_number_are_numbers(name):
 
 def test_an_array_that_does_not_broadcast_is_refused():
     tx = rx.adam(jnp.ones(2))
-    message = r"Leaf 'a' of the updates has shape \(2, 3\), which a hyperparameter of shape \(2,\) does not"
+    message = r"Leaf 'a' of the updates has shape \(2, 3\), to which a hyperparameter of shape \(2,\)"
     with pytest.raises(ValueError, match=message):
         tx.update(GRADIENTS, tx.init(PARAMS), PARAMS)
     with pytest.raises(ValueError, match=r"`learning_rate` must be in \[0, inf\); got -1.0"):

@@ -24,7 +24,7 @@ from tests.support.recipes import (
     some_groups,
 )
 from tests.support.runs import apply, counted, each, run
-from tests.support.trees import STEPS, assert_close, gradients, tree
+from tests.support.trees import STEPS, as_wide, assert_close, gradients, tree
 
 
 def numeric_arguments(name):
@@ -88,12 +88,6 @@ def test_state_and_updates_keep_structure_shape_and_dtype(name, mode):
             updates, new = jax.eval_shape(tx.update, grads, state, params)
             assert jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), new) == described
             chex.assert_trees_all_equal_shapes_and_dtypes(updates, jax.tree.map(as_wide, grads, params))
-
-
-def as_wide(g, p):
-    """A gradient in its own dtype, or that of its parameter, if that is wider."""
-    with jax.numpy_dtype_promotion("standard"):
-        return g.astype(jnp.promote_types(g.dtype, p.dtype))
 
 
 @every_recipe
