@@ -1,6 +1,5 @@
 """Optimistix's minimisers, which take the closures of an optimizer apart and put their own in the place."""
 
-import equinox
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from tests.support.twins import TWINS, side_by_side
 
 optimistix = pytest.importorskip("optimistix", reason="Optimistix is not installed (group 'clients')")
+equinox = pytest.importorskip("equinox")
 START = {"x": np.asarray([-1.0, 2.0]), "y": np.asarray(0.5)}
 TARGET = np.asarray([1.0, 0.3])
 
