@@ -121,3 +121,19 @@ def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time
     elapsed = as_scalar(state.elapsed) + _numerics.rate(b)
     total = _numerics.one_minus_exp(elapsed) if debias else 1.0
     return Time(clock, in_dtype_of(state.elapsed, elapsed)), Weights(b, 1 - b, total)
+
+
+def passed(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Scalar, jax.Array]:
+    """The sum of the weights given out before this step, 1 at the first; and whether this is the first.
+
+    Args: those of :func:`tick`.
+    """
+    count = running(state).count
+    first = count == 0
+    if not debias:
+        return 1.0, first
+    if callable(decay):
+        total = _numerics.one_minus_exp(as_scalar(state.elapsed))
+    else:
+        total = _numerics.total_weight(decay, jnp.maximum(count, 1))
+    return jnp.where(first, 1, total), first

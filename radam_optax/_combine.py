@@ -27,7 +27,7 @@ from radam_optax import _clock
 from radam_optax._clock import Clock
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import Count, Link, function
-from radam_optax._core.leaves import map_leaves, times
+from radam_optax._core.leaves import lifted, map_leaves, times
 from radam_optax._core.states import expect
 from radam_optax._core.values import Optimizer
 
@@ -75,12 +75,16 @@ class ScaleByAdaptiveRateState(NamedTuple):
 
 
 @validated
-def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimizer:
+def scale_by_adaptive_rate(rate: Link | None = None, momentum: Link | None = None) -> Optimizer:
     """The generic method: ``updates = momentum(g) * rate(g)``.
+
+    A momentum may have such a product among its links: of gradients that have been scaled LaProp, ADOPT and
+    Lion are the momentum.
 
     Args:
       rate: psi, a chain of links from the gradient to the elementwise learning rate. It receives the
-        momentum as the extra argument ``momentum=``.
+        momentum as the extra argument ``momentum=``, and the gradient that the outermost product was given as
+        ``gradient=``. None is 1: the momentum is the update.
       momentum: phi; None (:func:`optax.identity`) is the gradient itself.
 
     Returns:
@@ -90,7 +94,7 @@ def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimize
     Source: Reddi et al. (2018), Algorithm 1; Liu et al. (2020), Algorithm 1.
     """
     phi = optax.with_extra_args_support(optax.identity() if momentum is None else momentum)
-    psi = optax.with_extra_args_support(rate)
+    psi = optax.with_extra_args_support(_no_rate() if rate is None else rate)
 
     def init(params):
         states = phi.init(params), psi.init(params)
@@ -99,15 +103,30 @@ def scale_by_adaptive_rate(rate: Link, momentum: Link | None = None) -> Optimize
     def update(updates, state, params=None, **extra_args):
         expect(ScaleByAdaptiveRateState, state)
         links = _clock.handed(state.clock, (state.momentum, state.rate))
-        m, phi_state = phi.update(updates, links[0], params, **extra_args)
+        g = lifted(updates)
+        extra_args = {"gradient": g} | extra_args
+        m, phi_state = phi.update(g, links[0], params, **extra_args)
         # A rate may measure the gradient from what was expected of it: AdaBelief's does.
-        rate, psi_state = psi.update(updates, links[1], params, **extra_args | {"momentum": m})
+        rate, psi_state = psi.update(g, links[1], params, **extra_args | {"momentum": m})
         # The product is made in float32 at least, and rounded once, to the dtype of the update.
-        updates = map_leaves(times, (m, rate), like=updates, at_least=params)
+        factors = (m,) if rate is None else (m, rate)
+        updates = map_leaves(_product, factors, like=updates, at_least=params)
         links = _clock.handed((), (phi_state, psi_state))
         return updates, ScaleByAdaptiveRateState(_clock.after(state.clock), *links)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _product(m, rate=1):
+    return times(m, rate)
+
+
+def _no_rate() -> optax.GradientTransformation:
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        del updates, params
+        return None, state
+
+    return optax.GradientTransformation(optax.init_empty_state, update)
 
 
 class FreezeUntilState(NamedTuple):

@@ -16,6 +16,9 @@ Parameters that several links share:
     Dtype of the state; None: that of the parameter, but at least float32 (in bfloat16 a second
     moment with b2 = 0.999 never moves: 1 - b2 is under half a unit in the last place), and real for
     statistics of ``|g|^2``. It stays as it is from ``init`` on, whatever comes in.
+``delayed``
+    None, or what comes out at the first step. Then what comes out of the others is the average as it was
+    before this step's gradient, like a :func:`delay` behind it, but without an array of its own.
 
 All raise ValueError or TypeError for hyperparameters outside their domain, ValueError for updates
 that do not match the state in structure or shape, TypeError for integer or boolean leaves.
@@ -32,7 +35,17 @@ import optax
 from radam_optax import _clock
 from radam_optax._clock import Clock
 from radam_optax._core.calls import validated
-from radam_optax._core.domains import AnyDType, Decay, Flag, Forgetting, Link, NonNegative, Real, RealDType
+from radam_optax._core.domains import (
+    AnyDType,
+    Decay,
+    FixedDecay,
+    Flag,
+    Forgetting,
+    Link,
+    NonNegative,
+    Real,
+    RealDType,
+)
 from radam_optax._core.leaves import abs_sq, map_leaves, times
 from radam_optax._core.states import expect, full_like
 from radam_optax._core.values import Optimizer, value_at
@@ -50,7 +63,12 @@ class FirstMomentState(NamedTuple):
 
 @validated
 def first_moment(
-    b1: Decay, *, debias: Flag = True, initial: Real = 0.0, dtype: AnyDType = None
+    b1: Decay,
+    *,
+    debias: Flag = True,
+    initial: Real = 0.0,
+    delayed: Real | None = None,
+    dtype: AnyDType = None,
 ) -> optax.GradientTransformation:
     r"""Moving average of the gradient: Adam's momentum.
 
@@ -63,20 +81,22 @@ def first_moment(
       b1: decay, see the head of this module.
       debias: as there.
       initial: what ``mu`` starts from, in gradient units.
+      delayed: as there, in gradient units.
       dtype: dtype of ``mu``, as there.
 
     Source: Kingma & Ba (2015), Algorithm 1.
     """
+    counts = debias or delayed is not None
 
     def init(params):
-        return FirstMomentState(*_clock.start(b1, debias), full_like(params, initial, dtype))
+        return FirstMomentState(*_clock.start(b1, counts), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
         expect(FirstMomentState, state)
         del params
         time, weights = _clock.tick(b1, state, debias)
-        scalars = (weights.old, weights.new, 1 / weights.total)
-        updates, mu = map_leaves(_average, (updates,), (state.mu,), scalars)
+        kernel, share = _read(_average, _average_before, b1, state, weights, debias, delayed)
+        updates, mu = map_leaves(kernel, (updates,), (state.mu,), (weights.old, weights.new, *share))
         return updates, FirstMomentState(*time, mu)
 
     return optax.GradientTransformation(init, update)
@@ -85,6 +105,22 @@ def first_moment(
 def _average(g, mu, old, new, share):
     mu = times(mu, old) + times(g, new)
     return times(mu, share), mu
+
+
+def _average_before(g, mu, old, new, share, first, at_first):
+    return _before(mu, share, first, at_first), times(mu, old) + times(g, new)
+
+
+def _before(average, share, first, at_first):
+    return jax.lax.select(first, jax.lax.full_like(average, at_first), times(average, share))
+
+
+def _read(kernel, kernel_before, decay, state, weights, debias, delayed):
+    """How an average is read: the kernel, and its scalars besides the weights."""
+    if delayed is None:
+        return kernel, (1 / weights.total,)
+    total, first = _clock.passed(decay, state, debias)
+    return kernel_before, (1 / total, first, delayed)
 
 
 @validated
@@ -159,6 +195,7 @@ def second_moment(
     *,
     debias: Flag = True,
     initial: NonNegative = 0.0,
+    delayed: NonNegative | None = None,
     dtype: RealDType = None,
 ) -> optax.GradientTransformation:
     r"""Moving average of the squared gradient.
@@ -173,11 +210,12 @@ def second_moment(
         mean of all squares (AdamNC).
       debias: as there.
       initial: what ``nu`` starts from, in gradient units squared, >= 0.
+      delayed: as there, in gradient units squared, >= 0.
       dtype: dtype of ``nu``, as there.
 
     Source: Kingma & Ba (2015), Algorithm 1; Reddi et al. (2018), Algorithm 3 for schedules.
     """
-    return _moving(b2, debias, initial, dtype)
+    return _moving(b2, debias, initial, dtype, delayed)
 
 
 @validated
@@ -195,17 +233,18 @@ def yogi_moment(
         nu_t = nu_{t-1} - (1 - b2) sign(nu_{t-1} - |g_t|^2) |g_t|^2      nu_0 = initial
         out  = nu_t / (1 - b2^t)                                         out = nu_t without debias
 
-    Args: those of :func:`second_moment`.
+    Args: those of :func:`second_moment`, but ``delayed``.
 
     Source: Zaheer et al. (2018), Algorithm 2. The division by 1 - b2^t is optax's, not the paper's.
     """
     return _moving(b2, debias, initial, dtype, additive=True)
 
 
-def _moving(b2, debias, initial, dtype, *, additive=False) -> optax.GradientTransformation:
+def _moving(b2, debias, initial, dtype, delayed=None, *, additive=False) -> optax.GradientTransformation:
+    counts = debias or delayed is not None
 
     def init(params):
-        return SecondMomentState(*_clock.start(b2, debias), full_like(params, initial, dtype, real=True))
+        return SecondMomentState(*_clock.start(b2, counts), full_like(params, initial, dtype, real=True))
 
     def update(updates, state, params=None):
         expect(SecondMomentState, state)
@@ -213,8 +252,8 @@ def _moving(b2, debias, initial, dtype, *, additive=False) -> optax.GradientTran
         # Chosen here: a function in a closure is not what it was where closures are taken apart.
         kernel = _additive_average_of_squares if additive else _average_of_squares
         time, weights = _clock.tick(b2, state, debias)
-        scalars = (weights.old, weights.new, 1 / weights.total)
-        updates, nu = map_leaves(kernel, (updates,), (state.nu,), scalars)
+        kernel, share = _read(kernel, _average_of_squares_before, b2, state, weights, debias, delayed)
+        updates, nu = map_leaves(kernel, (updates,), (state.nu,), (weights.old, weights.new, *share))
         return updates, SecondMomentState(*time, nu)
 
     return optax.GradientTransformation(init, update)
@@ -223,6 +262,10 @@ def _moving(b2, debias, initial, dtype, *, additive=False) -> optax.GradientTran
 def _average_of_squares(g, nu, old, new, share):
     nu = old * nu + new * abs_sq(g)
     return nu * share, nu
+
+
+def _average_of_squares_before(g, nu, old, new, share, first, at_first):
+    return _before(nu, share, first, at_first), old * nu + new * abs_sq(g)
 
 
 def _additive_average_of_squares(g, nu, old, new, share):
@@ -308,6 +351,7 @@ def belief_moment(
     debias: Flag = True,
     eps: NonNegative = 1e-16,
     centre: Link | None = None,
+    delayed: NonNegative | None = None,
     dtype: RealDType = None,
 ) -> Optimizer:
     r"""Moving average of the squared distance between the gradient and what was expected of it.
@@ -325,6 +369,7 @@ def belief_moment(
       debias: as there.
       eps: added at every step, in gradient units squared, >= 0.
       centre: a transformation whose output is m_t, for use where the momentum is another one.
+      delayed: as ``debias``, in gradient units squared, >= 0.
       dtype: dtype of ``nu``, as there.
 
     Raises:
@@ -336,7 +381,7 @@ def belief_moment(
 
     def init(params):
         nu = full_like(params, 0.0, dtype, real=True)
-        clock, elapsed = _clock.start(b2, debias)
+        clock, elapsed = _clock.start(b2, debias or delayed is not None)
         predictor = predict.init(params)
         clock = clock or _clock.of_links(predictor)
         return BeliefMomentState(clock, elapsed, nu, _clock.handed((), predictor))
@@ -346,16 +391,23 @@ def belief_moment(
         predictor = _clock.handed(state.clock, state.centre)
         expected, predictor = predict.update(updates, predictor, params, **extra_args)
         time, weights = _clock.tick(b2, state, debias)
-        scalars = (weights.old, weights.new, 1 / weights.total, eps)
-        updates, nu = map_leaves(_average_of_surprise, (updates, expected), (state.nu,), scalars)
+        kernel, share = _read(
+            _average_of_surprise, _average_of_surprise_before, b2, state, weights, debias, delayed
+        )
+        scalars = (weights.old, weights.new, eps, *share)
+        updates, nu = map_leaves(kernel, (updates, expected), (state.nu,), scalars)
         return updates, BeliefMomentState(*time, nu, _clock.handed((), predictor))
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _average_of_surprise(g, m, nu, old, new, share, eps):
+def _average_of_surprise(g, m, nu, old, new, eps, share):
     nu = old * nu + new * abs_sq(g - m) + eps
     return nu * share, nu
+
+
+def _average_of_surprise_before(g, m, nu, old, new, eps, share, first, at_first):
+    return _before(nu, share, first, at_first), old * nu + new * abs_sq(g - m) + eps
 
 
 def _given_momentum() -> optax.GradientTransformationExtraArgs:
@@ -369,6 +421,45 @@ def _given_momentum() -> optax.GradientTransformationExtraArgs:
         return extra_args["momentum"], state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
+class InfinityMomentState(NamedTuple):
+    """State of :func:`infinity_moment`."""
+
+    nu: optax.Updates  # shapes of the parameters, real.
+
+
+@validated
+def infinity_moment(
+    b2: FixedDecay = 0.999, eps: NonNegative = 1e-8, *, dtype: RealDType = None
+) -> optax.GradientTransformation:
+    """The largest recent gradient: ``nu_t = max(b2 nu_{t-1}, |g_t| + eps)``, AdaMax's statistic.
+
+    It is no square: the rate that belongs to it is ``chain(infinity_moment(b2), power(-1.0))``.
+
+    Args:
+      b2: what is left of the maximum after a step, dimensionless, in [0, 1).
+      eps: added to every gradient, in gradient units, >= 0.
+      dtype: dtype of ``nu``, see the head of this module.
+
+    Source: Kingma & Ba (2015), Algorithm 2; eps stands where optax and PyTorch have it, the paper has none.
+    """
+
+    def init(params):
+        return InfinityMomentState(full_like(params, 0.0, dtype, real=True))
+
+    def update(updates, state, params=None):
+        expect(InfinityMomentState, state)
+        del params
+        updates, nu = map_leaves(_largest, (updates,), (state.nu,), (b2, eps))
+        return updates, InfinityMomentState(nu)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _largest(g, nu, decay, eps):
+    nu = jnp.maximum(decay * nu, jnp.abs(g) + eps)
+    return nu, nu
 
 
 class SumOfSquaresState(NamedTuple):

@@ -15,6 +15,10 @@ length ``rho_t = 2/(1-b2) - 1 - 2 t b2**t/(1 - b2**t)``, which is about t, from 
 so that ``rho_t - 4 = (t - 4) - (t - rho_t)`` loses nothing where it decides: t - 4 is an exact
 integer. From t y = 1.5 on, the closed forms ``rho_inf - 2t/expm1(tx)`` and
 ``rho_inf - 2 rho_inf/(exp(tx) + 1)`` no longer cancel and take over.
+
+A scheduled decay b_t has no closed form. There the weights that the average has given out are summed as it
+goes (:class:`Average`): ``rho_t = 1 + 2 M_t/W_t`` from their sum W and their mean age M/W,
+``n_t = W_t^2/S_t`` from the sum S of their squares. For a constant decay they are what the closed forms are.
 """
 
 from __future__ import annotations
@@ -28,8 +32,18 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from radam_optax._core.calls import validated
-from radam_optax._core.domains import LengthChoice, Real, VarianceChoice, anything, number_in
-from radam_optax._core.values import Length, Scalar, Variance, as_scalar, is_static, refuse_coarse
+from radam_optax._core.domains import LengthChoice, Real, VarianceChoice, anything, number_in, schedulable
+from radam_optax._core.values import (
+    Length,
+    Scalar,
+    ScalarOrSchedule,
+    Schedule,
+    Variance,
+    as_scalar,
+    is_static,
+    refuse_coarse,
+    scheduled,
+)
 
 
 def _m_series(terms: int) -> tuple[float, ...]:
@@ -70,6 +84,7 @@ def _decays(name: str, value: ArrayLike) -> Scalar:
 
 
 Decays = Annotated[Scalar, _decays]
+DecaysOrSchedule = Annotated[ScalarOrSchedule, schedulable(_decays)]
 Numbers = Annotated[ArrayLike, anything]
 
 
@@ -104,7 +119,7 @@ def total_weight(decay: Decays, count: Numbers, power: Real = 1.0) -> jax.Array:
 
 @validated
 def rectification(
-    b2: Decays,
+    b2: DecaysOrSchedule,
     count: Numbers,
     *,
     variance: VarianceChoice = "first_order",
@@ -117,7 +132,9 @@ def rectification(
         rho_inf = 2/(1-b2) - 1,    rho_t = rho_inf - 2 t b2^t/(1-b2^t),    r_t = sqrt(V(rho_inf)/V(rho_t))
 
     Args:
-      b2: decay of the second moment, dimensionless, 0 <= b2 < 1.
+      b2: decay of the second moment, dimensionless, 0 <= b2 < 1. Or a schedule: a callable of the count of
+        past updates; then rho_t is that of the average as it has come about, and rho_inf that of the step's
+        own decay (an extension). It takes as many steps as the largest count.
       count: number of updates so far, t >= 1.
       variance: "first_order" is the paper's: V = rho/(2(rho-2)(rho-4)), finite for rho > 4.
         "exact" is the variance itself, finite for rho > 2.
@@ -127,13 +144,29 @@ def rectification(
     Returns:
       ``Rectification(rho, r)``, arrays of the shape of ``count``. r is 0 while V is infinite.
       Relative errors are under 4e-7 in float32 and 1e-13 in x64 mode for b2 >= 0.8; below that, r is
-      ill-conditioned near its own zero (float32: 3e-6 from b2 = 0.7). Derivatives with respect to
-      ``b2`` are finite.
+      ill-conditioned near its own zero (float32: 3e-6 from b2 = 0.7). Those of a schedule are as small,
+      from the decays as it returns them. Derivatives with respect to ``b2`` are finite.
 
     Source: Liu et al. (2020), section 4 and Algorithm 2; "exact" is its eq. 2, valid beyond the
     rho > 4 for which it is stated. "variance" is an extension.
     """
+    if callable(b2):
+        return _along(b2, jnp.asarray(count), variance, length)
     return rectifier(moving_length(b2, count, length), variance)
+
+
+def _along(b2: Schedule, count: jax.Array, variance: Variance, length: Length) -> Rectification:
+    def step(past, carry):
+        average, found = carry
+        b = scheduled(b2, past)
+        average = aged(average, b)
+        t = past + 1
+        here = rectifier(AverageLength(b, t.astype(b.dtype), average, length), variance)
+        return average, jax.tree.map(lambda x, now: jnp.where(count == t, now, x), found, here)
+
+    zeros = jnp.zeros(count.shape, jnp.result_type(float))
+    last = jnp.max(count, initial=0).astype(jnp.int32)
+    return jax.lax.fori_loop(0, last, step, (new_average(), Rectification(zeros, zeros)))[1]
 
 
 @validated
@@ -199,16 +232,82 @@ def moving_length(b2: Scalar, count: ArrayLike, length: Length) -> MovingLength:
     return MovingLength(b2, t, deficit, near, distance)
 
 
-def rectifier(at: MovingLength, variance: Variance) -> Rectification:
-    """rho_t and r_t of a length."""
+class Sum(NamedTuple):
+    """A sum and what its roundings have left out, so that a million terms cost no more than one."""
+
+    value: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
+    rest: jax.Array  # As value.
+
+    def plus(self, term: jax.Array) -> Sum:
+        term = term + self.rest
+        value = self.value + term
+        taken = value - self.value
+        return Sum(value, (self.value - (value - taken)) + (term - taken))
+
+
+class Average(NamedTuple):
+    """How far a moving average with a scheduled decay has come: what it has given its terms for weights.
+
+    ::
+
+        W_t = b_t W_{t-1} + 1 - b_t,    M_t = b_t (M_{t-1} + W_{t-1}),    S_t = b_t^2 S_{t-1} + (1 - b_t)^2
+    """
+
+    weight: Sum  # W, the sum of the weights.
+    age: Sum  # M, their sum times the steps since.
+    square: Sum  # S, the sum of their squares.
+
+
+def new_average() -> Average:
+    """Before the first update."""
+    return Average(*(Sum(*(jnp.zeros([], jnp.result_type(float)) for _ in range(2))) for _ in range(3)))
+
+
+def aged(average: Average, b: jax.Array) -> Average:
+    """One step on. What is added is small where the sum is large: its rounding does not matter."""
+    (w, w_rest), (m, m_rest), (s, s_rest) = average
+    new = 1 - b
+    return Average(
+        average.weight.plus(new * (1 - w) - new * w_rest),
+        average.age.plus((b * w - new * m) + (b * w_rest - new * m_rest)),
+        average.square.plus(new * (new - (1 + b) * s) - new * (1 + b) * s_rest),
+    )
+
+
+class AverageLength(NamedTuple):
+    """The length rho_t of an average with a scheduled decay."""
+
+    b2: Scalar  # Of this step.
+    t: jax.Array
+    average: Average
+    length: Length
+
+    def above(self, floor: Scalar) -> jax.Array:
+        """``rho_t - floor``, with its right sign."""
+        (w, w_rest), (m, m_rest), (s, s_rest) = self.average
+        if self.length == "variance":
+            excess, whole = (w * w - floor * s) + (2 * w * w_rest - floor * s_rest), s
+        else:
+            excess, whole = (2 * m - (floor - 1) * w) + (2 * m_rest - (floor - 1) * w_rest), w
+        # Decays of 1 give no weight to anything: it is as before the second update.
+        nothing = w == 0
+        above = jnp.where(nothing, 1 - floor, excess / jnp.where(nothing, 1, whole))
+        # No average has the variance of one of more terms than it has; nearly equal weights round beyond it.
+        return jnp.minimum(above, self.t - floor) if self.length == "variance" else above
+
+
+def rectifier(at: MovingLength | AverageLength, variance: Variance) -> Rectification:
+    """rho_t and r_t of a length; r_t is 0 as well where the step's own decay would leave V infinite."""
     rho, above_2 = at.above(0), at.above(2)
     rho_inf, inf_above_2 = limit_above(0, at.b2), limit_above(2, at.b2)
     if variance == "exact":
         polynomial = _horner(_VARIANCE_POLYNOMIAL, 2 / rho_inf) / _horner(_VARIANCE_POLYNOMIAL, 2 / rho)
-        return Rectification(rho, _root_where(above_2 > 0, polynomial * above_2, inf_above_2))
-    above_4 = at.above(4)
+        finite = (above_2 > 0) & (inf_above_2 > 0)
+        return Rectification(rho, _root_where(finite, polynomial * above_2, inf_above_2))
+    above_4, inf_above_4 = at.above(4), limit_above(4, at.b2)
     numerator = above_4 * (above_2 / rho) * rho_inf
-    return Rectification(rho, _root_where(above_4 > 0, numerator, inf_above_2 * limit_above(4, at.b2)))
+    finite = (above_4 > 0) & (inf_above_4 > 0)
+    return Rectification(rho, _root_where(finite, numerator, inf_above_2 * inf_above_4))
 
 
 def limit_above(floor: Scalar, b2: Scalar) -> Scalar:

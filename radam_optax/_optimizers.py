@@ -46,6 +46,7 @@ from radam_optax._transforms import (
     scale_by_adadelta,
     scale_by_adagrad,
     scale_by_adam,
+    scale_by_adamax,
     scale_by_amsgrad,
     scale_by_belief,
     scale_by_radam,
@@ -267,6 +268,64 @@ def nadam(
 
 
 @validated
+def nadamw(
+    learning_rate: LearningRate,
+    b1: Decay = 0.9,
+    b2: Decay = 0.999,
+    eps: NonNegative = 1e-8,
+    eps_root: NonNegative = 0.0,
+    mu_dtype: AnyDType = None,
+    weight_decay: Rate = 1e-4,
+    mask: Mask | None = None,
+    *,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
+    """:func:`nadam` with decoupled weight decay. Source: Dozat (2016); Loshchilov & Hutter (2019)."""
+    return chain(
+        scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True, nu_dtype=nu_dtype),
+        add_decayed_weights(weight_decay, mask),
+        scale_by_learning_rate(learning_rate),
+    )
+
+
+@validated
+def adamax(
+    learning_rate: LearningRate,
+    b1: Decay = 0.9,
+    b2: FixedDecay = 0.999,
+    eps: NonNegative = 1e-8,
+    *,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
+    """AdaMax, :func:`scale_by_adamax`. Source: Kingma & Ba (2015), Algorithm 2."""
+    return chain(
+        scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
+        scale_by_learning_rate(learning_rate),
+    )
+
+
+@validated
+def adamaxw(
+    learning_rate: LearningRate,
+    b1: Decay = 0.9,
+    b2: FixedDecay = 0.999,
+    eps: NonNegative = 1e-8,
+    weight_decay: Rate = 1e-4,
+    mask: Mask | None = None,
+    *,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
+    """AdaMax with decoupled weight decay. Source: Kingma & Ba (2015); Loshchilov & Hutter (2019)."""
+    return chain(
+        scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
+        add_decayed_weights(weight_decay, mask),
+        scale_by_learning_rate(learning_rate),
+    )
+
+
+@validated
 def adam_2k(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
@@ -377,7 +436,7 @@ def _mean_decay(count):
 def radam(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
-    b2: FixedDecay = 0.999,
+    b2: Decay = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative = 0.0,
     threshold: Threshold = 5.0,
@@ -405,7 +464,7 @@ def radam(
 def radamw(
     learning_rate: LearningRate,
     b1: Decay = 0.9,
-    b2: FixedDecay = 0.999,
+    b2: Decay = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative = 0.0,
     threshold: Threshold = 5.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,37 +12,47 @@ from radam_optax import _clock, _numerics
 from radam_optax._clock import Clock
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import (
-    FixedDecay,
+    Decay,
     LengthChoice,
     NonNegative,
     Real,
+    RealDType,
     Threshold,
     VarianceChoice,
     number_in,
 )
-from radam_optax._core.leaves import map_leaves, root, times
+from radam_optax._core.leaves import abs_sq, map_leaves, raised, reciprocal, root, times
 from radam_optax._core.messages import warn
-from radam_optax._core.states import expect
-from radam_optax._core.values import in_dtype_of, is_static
+from radam_optax._core.states import expect, full_like
+from radam_optax._core.values import Optimizer, Schedule, as_scalar, in_dtype_of, is_static, scheduled
 
 
 @validated
-def inverse_root(eps: NonNegative = 1e-8, eps_root: NonNegative = 0.0) -> optax.GradientTransformation:
+def inverse_root(
+    eps: NonNegative | None = None, eps_root: NonNegative = 0.0, *, floor: NonNegative | None = None
+) -> optax.GradientTransformation:
     """The adaptive learning rate ``1 / (sqrt(v + eps_root) + eps)`` of a second moment v.
 
     Where the denominator is 0 the rate is 0, not infinite; derivatives are finite there as well.
 
     Args:
-      eps: outside the root, in gradient units, >= 0.
+      eps: outside the root, in gradient units, >= 0. None: 1e-8, or 0 where there is a ``floor``.
       eps_root: inside the root, in gradient units squared, >= 0. 1e-6 inside acts like 1e-3 outside.
+      floor: the least denominator, in gradient units, >= 0: ``1 / max(sqrt(v + eps_root) + eps, floor)``, as
+        in ADOPT. None: there is none.
 
     Returns:
       A stateless transformation. The rate is in at least float32: in float16 eps = 1e-8 is 0.
     """
 
+    if eps is None:
+        eps = 1e-8 if floor is None else 0.0
+
     def update(updates, state, params=None):
         del params
-        if not is_static(eps):
+        if floor is not None:
+            kernel, scalars = _inverse_from_floor, (eps_root, eps, floor)
+        elif not is_static(eps):
             kernel, scalars = _inverse_root_if, (eps_root, jnp.where(eps == 0, 1, eps), eps != 0)
         elif eps > 0:
             kernel, scalars = _inverse_root, (eps_root, eps)
@@ -69,6 +79,144 @@ def _inverse_root_if(v, eps_root, eps, given):
     return jax.lax.select(given, _inverse_root(v, eps_root, eps), _inverse_of_root(v, eps_root))
 
 
+def _inverse_from_floor(v, eps_root, eps, floor):
+    return reciprocal(jnp.maximum(root(v + eps_root) + eps, floor))
+
+
+@validated
+def power(exponent: Real) -> optax.GradientTransformation:
+    """A power of a rate: ``l^exponent``, behind :func:`inverse_root` a dial from plain momentum to Adam.
+
+    A rate of 0 stays 0, also under a negative exponent, but for the exponent 0, which makes every rate 1.
+
+    Args:
+      exponent: dimensionless. 1 leaves the rate as it is; -1 makes one of a statistic that is no square.
+
+    Source: Chen et al. (2020), Padam.
+    """
+
+    def update(updates, state, params=None):
+        del params
+        if is_static(exponent) and exponent == -1:
+            return map_leaves(reciprocal, (updates,)), state
+        return map_leaves(raised, (updates,), (), (exponent,)), state
+
+    return optax.GradientTransformation(optax.init_empty_state, update)
+
+
+class CeilingState(NamedTuple):
+    """State of :func:`ceiling`."""
+
+    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+    average: optax.Updates  # of past rates; shapes of the parameters, real.
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
+
+
+@validated
+def ceiling(b3: Decay = 0.999, *, dtype: RealDType = None) -> optax.GradientTransformation:
+    """Holds a rate down to the average of its past, which starts at 0: a warmup that is learned.
+
+    ::
+
+        a_t = b3 a_{t-1} + (1 - b3) l_t,    out = min(l_t, a_t)
+
+    Args:
+      b3: decay of the average, dimensionless, in [0, 1), or a schedule of the count of past updates.
+      dtype: dtype of the average; None: that of the parameter, but at least float32, and real.
+
+    Source: Ding et al. (2019), AdaMod.
+    """
+
+    def init(params):
+        return CeilingState(*_clock.start(b3, False), full_like(params, 0.0, dtype, real=True))
+
+    def update(updates, state, params=None):
+        expect(CeilingState, state)
+        del params
+        time, weights = _clock.tick(b3, state, False)
+        updates, average = map_leaves(_held_down, (updates,), (state.average,), (weights.old, weights.new))
+        return updates, CeilingState(*time, average)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _held_down(rate, average, old, new):
+    average = old * average + new * rate
+    return jnp.minimum(rate, average), average
+
+
+@validated
+def atan2_rate(a: NonNegative = 1.27, b: NonNegative = 1.0) -> Optimizer:
+    """The rate that makes a step ``a atan2(m, b sqrt(v))`` of the momentum m: Adam without an eps.
+
+    It takes a second moment v, and the momentum from :func:`scale_by_adaptive_rate`. The rate is
+    ``a atan2(|m|, b sqrt(v)) / |m|``, and ``a / (b sqrt(v))`` where m is 0; where both are 0 it is 0.
+
+    Args:
+      a: the largest step is a pi/2 learning rates, dimensionless, >= 0.
+      b: dimensionless, >= 0. For small ``m / sqrt(v)`` the step is a/b of Adam's.
+
+    Raises:
+      ValueError: ``update`` is called without ``momentum``.
+
+    Source: Everett et al. (2024), section 5; a = 1.27 and b = 1 are those of the adam-atan2-pytorch package.
+    """
+
+    def update(updates, state, params=None, **extra_args):
+        del params
+        return map_leaves(
+            _by_angle, (updates, _handed("atan2_rate", "momentum", extra_args)), (), (a, b)
+        ), state
+
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
+def _by_angle(v, m, a, b):
+    m, s = jnp.abs(m), b * root(v)
+    at_0 = m == 0
+    some = jnp.where(at_0, 1, m)
+    return a * jnp.where(at_0, reciprocal(s), jnp.arctan2(some, s) / some)
+
+
+@validated
+def update_clipping(eps: NonNegative = 1e-8) -> Optimizer:
+    """The rate ``1 / max(1, rms(g / max(sqrt(v), eps)))`` of a second moment v, one number for each leaf.
+
+    It brakes where v has not seen gradients as large as this one. Its root mean square is one over all
+    devices that a leaf is divided over; inside ``shard_map`` it is that of the device's part.
+
+    Args:
+      eps: the least denominator, in gradient units, >= 0.
+
+    Raises:
+      ValueError: ``update`` is called without ``gradient``, which :func:`scale_by_adaptive_rate` hands over.
+
+    Source: Wortsman et al. (2023), StableAdamW, Algorithm 2.
+    """
+
+    def update(updates, state, params=None, **extra_args):
+        del params
+        inputs = updates, _handed("update_clipping", "gradient", extra_args)
+        return map_leaves(_brake, inputs, (), (eps,)), state
+
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
+def _brake(v, g, eps):
+    surprise = times(g, _inverse_from_floor(v, 0, 0, eps))
+    # The mean of no elements would be NaN.
+    mean_sq = jnp.sum(abs_sq(surprise)) / max(1, surprise.size)
+    return jnp.broadcast_to(1 / jnp.maximum(1, root(mean_sq)), v.shape)
+
+
+def _handed(link, name, extra_args):
+    if name not in extra_args:
+        raise ValueError(f"`{link}` needs `{name}`: use it in the rate of `scale_by_adaptive_rate`.")
+    return extra_args[name]
+
+
 class RectificationState(NamedTuple):
     """State of :func:`scale_by_rectification`: the step, and what was found there, for logging."""
 
@@ -77,13 +225,14 @@ class RectificationState(NamedTuple):
     rho: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
     r: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
     adaptive: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): 1.0 if r is in force, or 0.0.
+    weights: _numerics.Average | tuple[()] = ()  # Of the average so far; (): constant b2.
 
     count = _clock.count  # pyright: ignore[reportAssignmentType]
 
 
 @validated
 def scale_by_rectification(
-    b2: FixedDecay = 0.999,
+    b2: Decay = 0.999,
     *,
     threshold: Threshold = 5.0,
     fallback: Real = 1.0,
@@ -99,7 +248,8 @@ def scale_by_rectification(
         optax.chain(scale_by_rms(decay=0.999), scale_by_rectification(0.999, fallback=0.0))
 
     Args:
-      b2: decay of the second moment in the rate, dimensionless, in [0, 1).
+      b2: decay of the second moment in the rate, dimensionless, in [0, 1); or a schedule of the count of past
+        updates, for which rho_t is that of the average as it has come about (an extension).
       threshold: dimensionless; at least 4 with the first-order variance, at least 2 with the exact
         one, below which the variance is infinite.
       fallback: what comes out before the threshold: 1.0, momentum SGD (the paper); 0.0, no update
@@ -116,30 +266,44 @@ def scale_by_rectification(
     """
     finite_from = {"first_order": "[4, inf)", "exact": "[2, inf)"}[variance]
     threshold = number_in(finite_from, f" with `variance`={variance!r}")("threshold", threshold)
-    rho_inf = _numerics.limit_above(0, b2)
-    if is_static(rho_inf, threshold) and rho_inf <= threshold:
+    if is_static(b2, threshold) and (rho_inf := _numerics.limit_above(0, b2)) <= threshold:
         warn(f"`b2`={b2} never rectifies: rho_t stays below {rho_inf:.3g}, `threshold` is {threshold}.")
 
     def init(params):
         del params
         # An array for each, since one buffer could not be donated twice.
         shown = (jnp.zeros([], jnp.result_type(float)) for _ in range(3))
-        return RectificationState(_clock.new(), jnp.zeros([], jnp.int32), *shown)
+        weights = _numerics.new_average() if callable(b2) else ()
+        return RectificationState(_clock.new(), jnp.zeros([], jnp.int32), *shown, weights=weights)
 
     def update(updates, state, params=None):
         expect(RectificationState, state)
         del params
         clock = _clock.after(_clock.running(state))
-        at = _numerics.moving_length(b2, clock.count, length)
+        at, weights = _length(b2, state, clock, length)
         rho, r = _numerics.rectifier(at, variance)
         # XLA computes a division once, but sums and products again in the loop of every leaf.
         adaptive = at.above(threshold) / rho > 0
+        if callable(b2):  # A decay may fall, and leave no variance to match.
+            adaptive &= r > 0
         scalars = (r, adaptive, fallback)
         updates = map_leaves(_rectify, (updates,), (), scalars, like=updates)
-        shown = map(in_dtype_of, state[1:], (jnp.copy(clock.count), rho, r, adaptive))
-        return updates, RectificationState(clock, *shown)
+        found = (jnp.copy(clock.count), rho, r, adaptive, weights)
+        return updates, RectificationState(clock, *jax.tree.map(in_dtype_of, tuple(state[1:]), found))
 
     return optax.GradientTransformation(init, update)
+
+
+def _length(b2: Any, state: RectificationState, clock: Any, length: Any) -> Any:
+    """rho_t in the form that loses nothing, and what a schedule's next one is made of."""
+    if callable(b2) != isinstance(state.weights, _numerics.Average):
+        was, now = ("constant", "scheduled")[:: 1 if callable(b2) else -1]
+        raise ValueError(f"The state is of a {was} `b2`, but `b2` is {now}.")
+    if not callable(b2):
+        return _numerics.moving_length(b2, clock.count, length), ()
+    b = scheduled(cast(Schedule, b2), _clock.running(state).count)
+    weights = _numerics.aged(jax.tree.map(as_scalar, state.weights), b)
+    return _numerics.AverageLength(b, as_scalar(clock.count), weights, length), weights
 
 
 def _rectify(rate, r, adaptive, fallback):

@@ -1,4 +1,4 @@
-"""Learning rates that the papers use and optax lacks: callables of the count of past updates.
+"""Learning rates and decays that the papers use and optax lacks: callables of the count of past updates.
 
 The t of the formulas is the number of the update in progress, count + 1.
 """
@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from radam_optax._core.calls import validated
-from radam_optax._core.domains import FixedDecay, NonNegative
-from radam_optax._core.values import Schedule
+from radam_optax._core.domains import Count, Decay, FixedDecay, NonNegative, OpenDecay
+from radam_optax._core.values import Schedule, as_scalar, value_at
+from radam_optax._numerics import rate
 
 
 @validated
@@ -48,6 +49,62 @@ def inverse_sqrt_decay(init_value: NonNegative) -> Schedule:
     Source: Reddi et al. (2018), Theorem 4 and Corollary 1.
     """
     return lambda count: init_value / jnp.sqrt(update_number(count))
+
+
+@validated
+def from_first(b2: Decay) -> Schedule:
+    """0 at the first update and ``b2`` from then on: the decay of an average that starts at its first term.
+
+    ``second_moment(from_first(b2), debias=False)`` has v_1 = |g_1|^2, as in ADOPT, and needs no correction.
+
+    Args:
+      b2: decay from the second update on, dimensionless, in [0, 1), or a schedule.
+
+    Source: Taniguchi et al. (2024), Algorithm 2.
+    """
+    return lambda count: jnp.where(count == 0, 0, as_scalar(value_at(b2, count)))
+
+
+@validated
+def ademamix_alpha(alpha: NonNegative, steps: Count) -> Schedule:
+    """``alpha min(1, t / steps)``: AdEMAMix's weight of the slow average, from 0 to ``alpha``.
+
+    Args:
+      alpha: the weight at the end, dimensionless, >= 0.
+      steps: number of updates until then, a whole number >= 0.
+
+    Source: Pagliardini et al. (2024), section 3.
+    """
+    return lambda count: alpha * progress(count, steps)
+
+
+@validated
+def ademamix_b3(b1: OpenDecay, b3: OpenDecay, steps: Count) -> Schedule:
+    """AdEMAMix's slow decay: from ``b1`` to ``b3``, its half-life growing by as much at every update.
+
+    ::
+
+        exp(ln b1 ln b3 / ((1 - s) ln b3 + s ln b1))        s = min(1, t / steps)
+
+    Args:
+      b1: decay at the start, dimensionless, in (0, 1).
+      b3: decay at the end, dimensionless, in (0, 1).
+      steps: number of updates until then, a whole number >= 0.
+
+    Source: Pagliardini et al. (2024), section 3.
+    """
+
+    def schedule(count):
+        share = progress(count, steps)
+        of_b1, of_b3 = (-rate(b) for b in (b1, b3))
+        return jnp.exp(of_b1 * of_b3 / ((1 - share) * of_b3 + share * of_b1))
+
+    return schedule
+
+
+def progress(count: ArrayLike, steps: ArrayLike) -> jax.Array:
+    """``min(1, t / steps)``, and 1 for no steps."""
+    return jnp.minimum(1, update_number(count) / jnp.maximum(1, steps))
 
 
 def update_number(count: ArrayLike) -> jax.Array:

@@ -32,12 +32,13 @@ from radam_optax._moments import (
     centered_second_moment,
     debias,
     first_moment,
+    infinity_moment,
     nesterov_moment,
     second_moment,
     sum_of_squares,
     yogi_moment,
 )
-from radam_optax._rates import inverse_root, scale_by_rectification
+from radam_optax._rates import inverse_root, power, scale_by_rectification
 from radam_optax._updates import scale_by_past_updates
 
 
@@ -111,6 +112,25 @@ def scale_by_adam(
 
 
 @validated
+def scale_by_adamax(
+    b1: Decay = 0.9,
+    b2: FixedDecay = 0.999,
+    eps: NonNegative = 1e-8,
+    *,
+    mu_dtype: AnyDType = None,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
+    """AdaMax: ``mu_hat / nu``, nu the largest recent ``|g| + eps``, see :func:`infinity_moment`.
+
+    Source: Kingma & Ba (2015), Algorithm 2; eps is optax's and PyTorch's.
+    """
+    return scale_by_adaptive_rate(
+        momentum=first_moment(b1, dtype=mu_dtype),
+        rate=chain(infinity_moment(b2, eps, dtype=nu_dtype), power(-1.0)),
+    )
+
+
+@validated
 def scale_by_amsgrad(
     b1: Decay = 0.9,
     b2: Decay = 0.999,
@@ -147,7 +167,7 @@ def scale_by_amsgrad(
 @validated
 def scale_by_radam(
     b1: Decay = 0.9,
-    b2: FixedDecay = 0.999,
+    b2: Decay = 0.999,
     eps: NonNegative = 1e-8,
     eps_root: NonNegative = 0.0,
     threshold: Threshold = 5.0,

@@ -15,7 +15,7 @@ import optax
 
 from radam_optax._core.calls import validated
 from radam_optax._core.domains import AnyDType, FixedDecay, Flag, LearningRate, Mask, NonNegative, Rate, Share
-from radam_optax._core.leaves import abs_sq, map_leaves, root, times
+from radam_optax._core.leaves import abs_sq, agree, map_leaves, root, times
 from radam_optax._core.states import check_params, expect, full_like
 from radam_optax._core.values import Scalar, ScalarOrSchedule, is_static, scheduled
 
@@ -100,18 +100,22 @@ def _match_past(u, e_x, old, new, eps):
 
 
 @validated
-def add_decayed_weights(weight_decay: Rate = 0.0, mask: Mask | None = None) -> optax.GradientTransformation:
+def add_decayed_weights(
+    weight_decay: Rate = 0.0, mask: Mask | None = None, *, cautious: Flag = False
+) -> optax.GradientTransformation:
     """Adds ``weight_decay * params`` to the updates; before the learning rate, decoupled decay.
 
     Args:
       weight_decay: dimensionless, >= 0, or a schedule of the count of past updates. A Python 0 is
         the identity and needs no parameters.
       mask: tree of booleans (or a function of the parameters that gives it): which leaves decay.
+      cautious: only elements whose update and parameter have one sign decay: those that the update takes
+        towards 0 anyway. Of complex ones the real part of ``conj(update) params`` decides.
 
     Raises:
       ValueError: ``update`` is called without ``params``.
 
-    Source: Loshchilov & Hutter (2019), Algorithm 2.
+    Source: Loshchilov & Hutter (2019), Algorithm 2; Chen et al. (2025), Cautious Weight Decay.
     """
 
     def init(params):
@@ -122,8 +126,8 @@ def add_decayed_weights(weight_decay: Rate = 0.0, mask: Mask | None = None) -> o
         if is_static(weight_decay) and weight_decay == 0:
             return updates, state
         inputs = (updates, _needed(params))
-        scalars = (_now(weight_decay, state),)
-        updates = map_leaves(_add, inputs, (), scalars, like=updates, at_least=params)
+        kernel, scalars = _add_where_agreed if cautious else _add, (_now(weight_decay, state),)
+        updates = map_leaves(kernel, inputs, (), scalars, like=updates, at_least=params)
         return updates, _next(weight_decay, state)
 
     link = optax.GradientTransformation(init, update)
@@ -132,6 +136,10 @@ def add_decayed_weights(weight_decay: Rate = 0.0, mask: Mask | None = None) -> o
 
 def _add(u, p, weight_decay):
     return u + times(p, weight_decay)
+
+
+def _add_where_agreed(u, p, weight_decay):
+    return u + jnp.where(agree(u, p), times(p, weight_decay), 0)
 
 
 def scale_params(factor: ScalarOrSchedule) -> optax.GradientTransformation:
@@ -172,14 +180,19 @@ def _needed(params: Any) -> Any:
 
 
 @validated
-def scale_by_learning_rate(learning_rate: LearningRate) -> optax.GradientTransformation:
+def scale_by_learning_rate(
+    learning_rate: LearningRate = None, flip_sign: Flag = True
+) -> optax.GradientTransformation:
     """Multiplies by ``-learning_rate``: from a direction of ascent to a step of descent.
 
     Args:
       learning_rate: >= 0, or a schedule of the count of past updates; None leaves updates as they are.
+      flip_sign: False multiplies by ``learning_rate``.
     """
     if learning_rate is None:
         return optax.identity()
+    if not flip_sign:
+        return scale(learning_rate)
     if callable(learning_rate):
         return scale(lambda count: -scheduled(learning_rate, count, factor=True))
     return scale(-learning_rate)

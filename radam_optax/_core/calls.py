@@ -29,11 +29,21 @@ class Call(NamedTuple):
         """By argument; ``inspect.Parameter.empty`` where there is none."""
         return {n: p.default for n, p in inspect.signature(self.factory).parameters.items()}
 
+    def again(self) -> Any:
+        """What the same call makes."""
+        bound = inspect.BoundArguments(inspect.signature(self.factory), dict(self.arguments))  # pyright: ignore[reportArgumentType]
+        return self.factory(*bound.args, **bound.kwargs)
+
     def __str__(self) -> str:
         """As it would be written: what differs from the defaults, by keyword."""
-        defaults = self.defaults()
-        given = {n: a for n, a in self.arguments.items() if repr(a) != repr(defaults[n])}
-        return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+        written = []
+        for name, parameter in inspect.signature(self.factory).parameters.items():
+            value = self.arguments[name]
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                written += map(repr, value)
+            elif repr(value) != repr(parameter.default):
+                written.append(f"{name}={value!r}")
+        return f"{self.name}({', '.join(written)})"
 
 
 class _Made:
@@ -52,7 +62,7 @@ class _Made:
 
 
 def _again(factory: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    return factory(**arguments)
+    return Call(factory, arguments).again()
 
 
 class _Transformation(_Made, optax.GradientTransformation):
@@ -91,6 +101,16 @@ for _kind in (_Transformation, _TransformationExtraArgs):
 def call_of(transformation: Any) -> Call | None:
     """The call that made it; None for what the package did not make, such as an :func:`optax.chain`."""
     return getattr(transformation, "call", None)
+
+
+def check_direction(factory: str, name: str, inner: Any) -> None:
+    """Raises ValueError if ``inner`` is known to be a complete optimizer, whose updates descend."""
+    call = call_of(inner)
+    if call and call.arguments.get("learning_rate") is not None:
+        raise ValueError(
+            f"`{name}` must be a direction before the learning rate, as rx.scale_by_radam() is; got {call}, "
+            f"whose updates are steps of descent. Put `{factory}` around the direction."
+        )
 
 
 # Whether a checked factory is at work. What it builds itself is the package's own line: its arguments have

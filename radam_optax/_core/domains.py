@@ -147,6 +147,26 @@ def transformation(name: str, value: Any) -> Any:
     return value
 
 
+def weighted(name: str, value: Any) -> Any:
+    """Pairs of a weight, a number or a schedule, and a transformation."""
+    if not value:
+        raise ValueError(f"`{name}` must be at least one pair (weight, transformation); got none.")
+    for index, part in enumerate(value):
+        if not (isinstance(part, tuple | list) and len(part) == 2):
+            raise TypeError(f"`{name}[{index}]` must be a pair (weight, transformation); got {part!r}.")
+    return tuple(
+        (_weight(f"{name}[{index}][0]", weight), transformation(f"{name}[{index}][1]", link))
+        for index, (weight, link) in enumerate(value)
+    )
+
+
+def identifier(name: str, value: Any) -> str:
+    """A word by which an argument can be handed over."""
+    if not (isinstance(value, str) and value.isidentifier()):
+        raise TypeError(f"`{name}` must be a word that can name an argument; got {value!r}.")
+    return value
+
+
 def function(name: str, value: Any) -> Any:
     """What can be called."""
     if not callable(value):
@@ -175,14 +195,20 @@ def _unwrapped(name: str, value: Any) -> Any:
     return value.item() if isinstance(value, np.ndarray | np.generic) else value
 
 
+_weight = schedulable(number_in("(-inf, inf)", factor=True))
+
 # The domains that arguments share. What only one argument may be stands beside its function.
 Decay = Annotated[ScalarOrSchedule, schedulable(number_in("[0, 1)"))]  # Weight of the past, dimensionless.
 FixedDecay = Annotated[Scalar, number_in("[0, 1)")]
+OpenDecay = Annotated[Scalar, number_in("(0, 1)")]
 NonNegative = Annotated[Scalar, number_in("[0, inf)")]
+Positive = Annotated[Scalar, number_in("(0, inf)")]
 Real = Annotated[Scalar, number_in("(-inf, inf)")]
+Weight = Annotated[ScalarOrSchedule, _weight]
 Share = Annotated[Scalar, number_in("[0, 1]")]
 Forgetting = Annotated[Scalar, number_in("(0, 1]")]  # Decay of a maximum; 1 never forgets.
 Rate = Annotated[ScalarOrSchedule, schedulable(number_in("[0, inf)", factor=True))]
+OneRate = Annotated[ScalarOrSchedule, schedulable(number_in("[0, inf)"))]  # One for all coordinates.
 LearningRate = Rate | None  # None leaves updates as they are, as in optax.
 Count = Annotated[int | jax.Array, count_of_updates]
 Flag = Annotated[bool, flag]

@@ -77,7 +77,7 @@ def map_leaves(
             out_dtype = None if out is None else _dtype_of(out, floor)
             run = _compiled(kernel, len(inputs), out_dtype)
             rows.append(run(arrays, scalars))
-        except _LeafError as error:
+        except LeafError as error:
             raise error.at(_leaf_name(updates, index)) from None
     results = zip(*rows, strict=True) if rows else [()] * (1 + len(states))
     trees = tuple(map(treedef.unflatten, results))
@@ -94,6 +94,16 @@ def times(x: jax.Array, factor: ArrayLike) -> jax.Array:
 def abs_sq(x: jax.Array) -> jax.Array:
     """``|x|^2``, real."""
     return x.real * x.real + x.imag * x.imag if jnp.iscomplexobj(x) else x * x
+
+
+def lifted(tree: Any) -> Any:
+    """The tree with its arrays of 16 bits in float32, so that nothing is rounded between links."""
+
+    def leaf(x):
+        narrow = getattr(x, "dtype", None) in (jnp.bfloat16, jnp.float16)
+        return x.astype(jnp.float32) if narrow else x
+
+    return jax.tree.map(leaf, tree)
 
 
 def root(v: jax.Array) -> jax.Array:
@@ -117,7 +127,27 @@ def _root_or_0(v):
     return jax.lax.select(at_0, jax.lax.full_like(v, 0), root)
 
 
-class _LeafError(Exception):
+def agree(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Where two arrays have one sign; where complex numbers point into one half of the plane."""
+    if jnp.iscomplexobj(x):
+        return x.real * y.real + x.imag * y.imag > 0
+    # The product of the numbers themselves would be 0 where both are small.
+    return jnp.sign(x) * jnp.sign(y) > 0
+
+
+def reciprocal(x: jax.Array) -> jax.Array:
+    """``1 / x``, and 0 of 0; derivatives are finite there as well."""
+    at_0 = x == 0
+    return jnp.where(at_0, 0, 1 / jnp.where(at_0, 1, x))
+
+
+def raised(x: jax.Array, exponent: ArrayLike) -> jax.Array:
+    """``x ** exponent`` of x >= 0; of 0 it is 0, or 1 for the exponent 0, with finite derivatives."""
+    at_0 = x == 0
+    return jnp.where(at_0 & (exponent != 0), 0, jnp.where(at_0, 1, x) ** exponent)
+
+
+class LeafError(Exception):
     """What is wrong with one leaf, without its path; ``kind`` is the error that a user gets."""
 
     def __init__(self, what: str, kind: type[Exception] = TypeError):
@@ -133,7 +163,7 @@ def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[jax.Array, ...])
     shape = np.shape(arrays[0])
     for other in map(np.shape, arrays):
         if other != shape:
-            raise _LeafError(
+            raise LeafError(
                 f" of the updates has shape {shape}, but the optimizer's state, or another tree given with "
                 f"them, has {other}.",
                 ValueError,
@@ -142,7 +172,7 @@ def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[jax.Array, ...])
         if len(other) > len(shape) or any(
             n not in (1, length) for n, length in zip(other[::-1], shape[::-1], strict=False)
         ):
-            raise _LeafError(
+            raise LeafError(
                 f" of the updates has shape {shape}, to which a hyperparameter of shape {other}, or what a "
                 "schedule returns, does not broadcast.",
                 ValueError,
@@ -155,7 +185,7 @@ def _compiled(kernel: Kernel, n_inputs: int, out_dtype: Any) -> Callable[..., An
         kinds = [jnp.iscomplexobj(x) for x in arrays]
         if any(kinds) and not kinds[0]:
             other = arrays[kinds.index(True)].dtype
-            raise _LeafError(f": the updates are {arrays[0].dtype}, but its state or parameter is {other}.")
+            raise LeafError(f": the updates are {arrays[0].dtype}, but its state or parameter is {other}.")
         wide = max((x.dtype for x in arrays), key=lambda dtype: jnp.finfo(dtype).bits)
         real = arithmetic_dtype(wide, real=True)
         complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
@@ -180,7 +210,7 @@ def _dtype_of(out: Any, floor: Any) -> jnp.dtype:
     if floor is None or (own is None and isinstance(floor, float | complex)):
         return dtype
     if own is None or not jnp.issubdtype(own, jnp.inexact):
-        raise _LeafError(f" has an update, but its parameter is {own or repr(floor)}. {NO_UPDATE}")
+        raise LeafError(f" has an update, but its parameter is {own or repr(floor)}. {NO_UPDATE}")
     with jax.numpy_dtype_promotion("standard"):
         return jnp.promote_types(dtype, jnp.result_type(floor))
 
@@ -194,7 +224,7 @@ def arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:
 
 def _cast(x: jax.Array, dtype: DTypeLike) -> jax.Array:
     if jnp.iscomplexobj(x) and not jnp.issubdtype(dtype, jnp.complexfloating):
-        raise _LeafError(f": a complex value does not fit into dtype {dtype}.")
+        raise LeafError(f": a complex value does not fit into dtype {dtype}.")
     return x.astype(dtype)
 
 
@@ -202,17 +232,15 @@ def _as_array(x: Any) -> jax.Array:
     if isinstance(x, float | complex):
         return jnp.asarray(x)
     if x is None:
-        raise _LeafError(
+        raise LeafError(
             " has an update, but the optimizer's state, or another tree given with the updates, has nothing "
             f"there, as for what is no floating array. {NO_UPDATE}"
         )
     if hasattr(x, "dtype") and hasattr(x, "shape"):
         if jnp.issubdtype(x.dtype, jnp.inexact):
             return x
-        raise _LeafError(
-            f": updates and states must be floating or complex; got dtype {x.dtype}. {NO_UPDATE}"
-        )
-    raise _LeafError(f": the updates and the optimizer's state must hold an array there; got {x!r}.")
+        raise LeafError(f": updates and states must be floating or complex; got dtype {x.dtype}. {NO_UPDATE}")
+    raise LeafError(f": the updates and the optimizer's state must hold an array there; got {x!r}.")
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:

@@ -56,6 +56,20 @@ def full_like(
     return jax.tree.map(leaf, params)
 
 
+def copy_like(params: Any, dtype: DTypeLike | None = None) -> Any:
+    """A copy of ``params``, where they are, in buffers of its own, in the dtypes of :func:`full_like`."""
+
+    def leaf(p):
+        p = p if hasattr(p, "dtype") else jnp.asarray(p)
+        own = jnp.result_type(p)
+        if not jnp.issubdtype(own, jnp.inexact):
+            return None
+        return jnp.array(p, dtype=dtype or arithmetic_dtype(own, real=False), copy=True)
+
+    check_params(params)
+    return jax.tree.map(leaf, params)
+
+
 def check_params(params: Any) -> None:
     """Raises TypeError if a parameter is no array."""
     for path, p in jax.tree_util.tree_leaves_with_path(params):
@@ -74,6 +88,10 @@ _NUMBERS = {
     "rho": jnp.floating,
     "r": jnp.floating,
     "adaptive": jnp.floating,
+    "weights": jnp.floating,
+    "weight_sum": jnp.floating,
+    "max_lr": jnp.floating,
+    "b1": jnp.floating,
 }
 
 
@@ -87,15 +105,20 @@ def expect(kind: type[Any], state: Any) -> None:
     clock: Any = getattr(state, "clock", ())
     if not isinstance(clock, tuple) or getattr(clock, "_fields", clock) not in ((), ("count",)):
         raise TypeError(f"`clock` in the state `{kind.__name__}` must be a Clock, or (); got {clock!r}.")
-    for name, number in (*zip(state._fields, state, strict=True), *(("count", x) for x in clock)):
-        if name not in _NUMBERS or (name == "elapsed" and isinstance(number, tuple)):  # Of a constant decay.
-            continue
+    named = [*zip(state._fields, state, strict=True), *(("count", x) for x in clock)]
+    numbers = [(name, x) for name, value in named if name in _NUMBERS for x in _numbers_in(value)]
+    for name, number in numbers:
         array: Any = np.asarray(number) if isinstance(number, int | float) else number
         if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, _NUMBERS[name])):
             raise TypeError(
                 f"`{name}` in the state `{kind.__name__}` must be of shape () and {_NUMBERS[name].__name__}; "
                 f"got {number!r}."
             )
+
+
+def _numbers_in(value: Any) -> list[Any]:
+    """One, the parts of a sum, or none where a link needs none; what is no number is found to be wrong."""
+    return jax.tree.leaves(value) if isinstance(value, tuple) else [value]
 
 
 def state_of(kind: type[State], state: optax.OptState) -> State:

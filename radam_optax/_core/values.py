@@ -76,6 +76,6 @@ def in_dtype_of(old: jax.Array, new: jax.Array) -> jax.Array:
         return jax.lax.convert_element_type(new, dtype)
 
 
-def value_at(value: ScalarOrSchedule, count: jax.Array) -> Scalar:
-    """A hyperparameter at ``count``, be it constant or a schedule."""
-    return scheduled(value, count) if callable(value) else value
+def value_at(value: ScalarOrSchedule, count: Any, *, factor: bool = False) -> Any:
+    """A hyperparameter at ``count``, be it constant or a schedule, see :func:`scheduled`."""
+    return scheduled(value, count, factor=factor) if callable(value) else value

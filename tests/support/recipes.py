@@ -78,6 +78,64 @@ def onto_unit_disc(x):
     return x * (1 / jnp.maximum(1, abs(x))).astype(x.dtype)
 
 
+def delayed_mixture(learning_rate=0.1, b1=0.9, b2=0.99, eps=1e-3):
+    """A momentum and a rate of signals that are delayed, mixed, differenced and clipped."""
+    change = rx.signal("change")
+    nu_before = rx.second_moment(rx.from_first(b2), debias=False, delayed=0.0)
+    inner = rx.scale_by_adaptive_rate(
+        momentum=optax.chain(
+            rx.mixture((1.0, rx.first_moment(b1)), (lambda _: 0.5, optax.chain(change, rx.delay(2)))),
+            rx.clip(lambda count: 1 + count),
+        ),
+        rate=optax.chain(nu_before, rx.inverse_root(floor=eps), rx.power(0.5), rx.ceiling(b1)),
+    )
+    return optax.chain(
+        rx.with_signal("change", rx.difference(), inner), rx.scale_by_learning_rate(learning_rate)
+    )
+
+
+def cautious_angles(learning_rate=0.1, b1=0.9, b2=0.99):
+    """What is taken together from two rates, and from the gradient."""
+    nu = rx.mixture((0.7, rx.second_moment(b2)), (0.3, rx.square()))
+    both = rx.scale_by_adaptive_rate(momentum=rx.atan2_rate(), rate=rx.update_clipping())
+    direction = rx.scale_by_adaptive_rate(
+        momentum=rx.mixture((0.9, rx.first_moment(b1)), (0.1, rx.sign())), rate=optax.chain(nu, both)
+    )
+    return optax.chain(
+        rx.cautious(direction),
+        rx.add_decayed_weights(0.01, cautious=True),
+        rx.scale_by_learning_rate(learning_rate),
+    )
+
+
+def rectified_acprop(learning_rate=0.1, b1=0.9):
+    """Rectified by a decay that is a schedule."""
+    before = rx.first_moment(b1, debias=False, delayed=0.0)
+    b2 = warming_up(0.99)
+    return optax.chain(
+        rx.scale_by_adaptive_rate(
+            optax.chain(
+                rx.belief_moment(b2, centre=before, delayed=1.0),
+                rx.inverse_root(1e-6),
+                rx.scale_by_rectification(b2),
+            )
+        ),
+        rx.scale_by_learning_rate(learning_rate),
+    )
+
+
+def warming_up(b2):
+    """From b2 - 0.1 to b2."""
+    return lambda count: b2 - 0.1 / (count.astype("float32") + 1)
+
+
+def radam_ademamix(learning_rate=0.1, b1=0.9, b2=0.999, b3=0.99):
+    """RAdam with AdEMAMix's momentum."""
+    momentum = rx.mixture((1.0, rx.first_moment(b1)), (2.0, rx.first_moment(b3, debias=False)))
+    rate = optax.chain(rx.second_moment(b2), rx.inverse_root(), rx.scale_by_rectification(b2))
+    return optax.chain(rx.scale_by_adaptive_rate(rate, momentum), rx.scale_by_learning_rate(learning_rate))
+
+
 def scheduled_decays(learning_rate=0.1, b1=0.9):
     return rx.adam(learning_rate, decaying(b1), lambda count: 1 - 0.5 / (count.astype("float32") + 1))
 
@@ -117,12 +175,34 @@ RECIPES = {
     "adabelief": rx.adabelief,
     "adabelief_nesterov": variant(rx.adabelief, nesterov=True),
     "yogi": rx.yogi,
+    "nadamw": rx.nadamw,
+    "adamax": rx.adamax,
+    "radam_scheduled": variant(rx.radam, b2=warming_up(0.999)),
+    "laprop": rx.laprop,
+    "adopt": rx.adopt,
+    "acprop": rx.acprop,
+    "ademamix": variant(rx.ademamix, alpha=rx.ademamix_alpha(5.0, 4), b3=rx.ademamix_b3(0.9, 0.999, 4)),
+    "adan": rx.adan,
+    "lion": rx.lion,
+    "adam_atan2": rx.adam_atan2,
+    "padam": rx.padam,
+    "adabound": variant(rx.adabound, amsbound=True),
+    "adamod": variant(rx.adamod, b3=0.9),
+    "qhadam": variant(rx.qhadam, nus=(0.7, 0.9)),
+    "stable_adamw": rx.stable_adamw,
+    "schedule_free_sgd": variant(rx.schedule_free_sgd, warmup_steps=3),
+    "schedule_free_adamw": variant(rx.schedule_free_adamw, weight_decay=0.01),
+    "schedule_free_radam": variant(rx.schedule_free_radam, silent_sgd_phase=False, r=1.0),
     "rectified_adabelief": rectified_adabelief,
     "rectified_yogi": rectified_yogi,
     "rectified_rmsprop": rectified_rmsprop,
     "rectified_centred_amsgrad": rectified_centred_amsgrad,
     "projected_amsgrad": projected_amsgrad,
     "scheduled_decays": scheduled_decays,
+    "delayed_mixture": delayed_mixture,
+    "cautious_angles": cautious_angles,
+    "rectified_acprop": rectified_acprop,
+    "radam_ademamix": radam_ademamix,
 }
 
 
@@ -153,6 +233,7 @@ RECIPES |= PRESETS
 COVERING = (
     *("radam", "adamw", "nadam", "nesterov", "rmsprop_momentum", "adagrad", "adadelta", "adabelief", "yogi"),
     *("rectified_rmsprop", "rectified_centred_amsgrad", "projected_amsgrad", "torch_nadam", "torch_adamw"),
+    *("adamax", "schedule_free_radam", "delayed_mixture", "cautious_angles", "rectified_acprop"),
 )
 # One for each way in which a recipe can differ from Adam, where a case takes several programs.
 SOME = ("radam", "adamw", "rmsprop_momentum", "adabelief", "projected_amsgrad", "torch_nadam")
@@ -172,6 +253,7 @@ some_recipes = pytest.mark.parametrize("name", in_forms(RECIPES, SOME))
 MOVES_BY_ITSELF = (
     *("adamw", "radamw", "adadelta", "projected_amsgrad", "yogi"),
     *("torch_adamw", "official_radam"),
+    *("nadamw", "lion", "stable_adamw", "schedule_free_adamw", "cautious_angles"),
 )
 
 # Where a recipe has no default for it.

@@ -29,6 +29,8 @@ REQUIRED = {
     "steps": 3,
     "inner": rx.first_moment(0.5),
     "rate": rx.inverse_root(),
+    "exponent": -1.0,
+    "upper": 2.0,
     "projection_fn": abs,
     "codec": rx.codecs.int8_blockwise(block_size=32),
 }
@@ -69,6 +71,12 @@ def test_it_is_a_transformation_of_optax_still(name):
     tx = RECIPES[name](learning_rate=0.1)
     assert isinstance(tx, optax.GradientTransformationExtraArgs)
     assert optax.with_extra_args_support(tx) is tx
+
+
+def test_a_mixture_prints_and_is_copied_with_its_parts():
+    tx = rx.mixture((1.0, rx.first_moment(0.9)), (0.5, rx.delay(steps=2)))
+    assert repr(tx) == "mixture((1.0, first_moment(b1=0.9)), (0.5, delay(steps=2)))"
+    assert repr(eval(repr(tx), vars(rx))) == repr(copy.deepcopy(tx)) == repr(tx)
 
 
 def test_what_optax_made_has_no_call():

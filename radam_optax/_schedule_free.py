@@ -1,0 +1,155 @@
+"""Training without a schedule's end: an average of the iterates takes the place of the decay."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from radam_optax import _clock
+from radam_optax._clock import Clock
+from radam_optax._core.calls import check_direction, validated
+from radam_optax._core.domains import AnyDType, Forgetting, Link, NonNegative, OneRate, Tree
+from radam_optax._core.leaves import map_leaves, raised, times
+from radam_optax._core.states import copy_like, expect, state_of
+from radam_optax._core.values import Optimizer, as_scalar, in_dtype_of, value_at
+from radam_optax._numerics import Sum
+
+
+class ScheduleFreeState(NamedTuple):
+    """State of :func:`schedule_free`."""
+
+    clock: Clock | tuple[()]  # (): that of the link around it.
+    weight_sum: Sum  # Of the weights of the average so far.
+    max_lr: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): the largest learning rate so far.
+    b1: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): where between z and x the parameters are.
+    z: optax.Params  # The iterate without averaging; shapes of the parameters.
+    inner: optax.OptState  # Of the direction.
+
+    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    # What an encoding must not make coarser: parameters, whose steps are far smaller than they are.
+    exact = ("z",)
+
+
+@validated
+def schedule_free(
+    direction: Link,
+    learning_rate: OneRate,
+    b1: Forgetting = 0.9,
+    r: NonNegative = 0.0,
+    weight_lr_power: NonNegative = 2.0,
+    *,
+    state_dtype: AnyDType = None,
+) -> Optimizer:
+    r"""Schedule-free learning with any direction: the gradient is taken between an iterate and its average.
+
+    The parameters that are trained are y; z is kept beside them, and the average x follows from both::
+
+        d    = direction(gradient at y),    lr = learning_rate(t - 1),    w = t^r (max lr)^weight_lr_power
+        c    = w / (sum of w)                                             0 while the sum is 0
+        y    = (1 - c) y + c z + lr (b1 (1 - c) - 1) d
+        z    = z - lr d
+
+    Evaluate and publish x, which :func:`schedule_free_eval_params` gives.
+
+    Args:
+      direction: from gradients to a direction of ascent without momentum, before the learning rate, such as
+        ``optax.chain(rx.scale_by_rms(0.999, bias_correction=True), rx.add_decayed_weights(0.01))``.
+      learning_rate: of z, >= 0, or a schedule of the count of past updates: a warmup, no decay.
+      b1: how far y is on the way from z to x, dimensionless, in (0, 1]; it takes the place of momentum.
+      r: power of t in the weights of the average, dimensionless, >= 0.
+      weight_lr_power: power of the largest learning rate so far in them, dimensionless, >= 0.
+      state_dtype: dtype of z; None: that of the parameter, but at least float32.
+
+    Raises:
+      ValueError: ``direction`` is a complete optimizer of this package, whose learning rate belongs here; or
+        ``update`` is called without ``params``.
+
+    Source: Defazio et al. (2024), Algorithm 1, in the form of the schedulefree package 1.4. In optax's the
+    weights read the schedule a step later than the updates, and add up in the parameters' dtype.
+    """
+    check_direction("schedule_free", "direction", direction)
+    inner = optax.with_extra_args_support(direction)
+
+    def init(params):
+        # An array for each, since one buffer could not be donated twice.
+        zeros = [jnp.zeros([], jnp.result_type(float)) for _ in range(3)]
+        return ScheduleFreeState(
+            clock=_clock.new(),
+            weight_sum=Sum(*zeros[:2]),
+            max_lr=zeros[2],
+            b1=jnp.copy(as_scalar(b1)),
+            z=copy_like(params, state_dtype),
+            inner=_clock.handed((), inner.init(params)),
+        )
+
+    def update(updates, state, params=None, **extra_args):
+        expect(ScheduleFreeState, state)
+        if params is None:
+            raise ValueError("`schedule_free` needs `params`: call `update(updates, state, params)`.")
+        clock = _clock.running(state)
+        d, of_inner = inner.update(updates, _clock.handed(clock, state.inner), params, **extra_args)
+        lr = as_scalar(value_at(learning_rate, clock.count))
+        max_lr = jnp.maximum(as_scalar(state.max_lr), lr)
+        weight = raised(as_scalar(clock.count) + 1, r) * raised(max_lr, weight_lr_power)
+        weight_sum = Sum(*map(as_scalar, state.weight_sum)).plus(weight)
+        nothing = weight_sum.value == 0
+        c = jnp.where(nothing, 0, weight / jnp.where(nothing, 1, weight_sum.value))
+        scalars = (c, lr, lr * (b1 * (1 - c) - 1))
+        updates, z = map_leaves(_step, (d, params), (state.z,), scalars, like=updates, at_least=params)
+        found = (weight_sum, max_lr, as_scalar(b1))
+        numbers = jax.tree.map(in_dtype_of, (state.weight_sum, state.max_lr, state.b1), found)
+        return updates, ScheduleFreeState(
+            _clock.after(state.clock), *numbers, z=z, inner=_clock.handed((), of_inner)
+        )
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _step(d, y, z, c, lr, lr_of_y):
+    return times(z - y, c) + times(d, lr_of_y), z - times(d, lr)
+
+
+@validated
+def schedule_free_eval_params(state: Tree, params: Tree) -> Any:
+    """The parameters to evaluate: the average ``x = y + (1 - 1/b1) (z - y)``.
+
+    Args:
+      state: of an optimizer that has one :func:`schedule_free` anywhere in it.
+      params: y, what the optimizer trains.
+
+    Returns:
+      A tree like ``params``.
+
+    Raises:
+      ValueError: the state holds no :class:`ScheduleFreeState`, or several.
+    """
+    return _between(state, params, lambda b1: 1 - 1 / b1)
+
+
+@validated
+def schedule_free_train_params(state: Tree, params: Tree) -> Any:
+    """The parameters to go on training with: ``y = x + (1 - b1) (z - x)``.
+
+    Args:
+      state: as for :func:`schedule_free_eval_params`.
+      params: x, what that function gave.
+
+    Returns:
+      A tree like ``params``.
+
+    Raises:
+      ValueError: the state holds no :class:`ScheduleFreeState`, or several.
+    """
+    return _between(state, params, lambda b1: 1 - b1)
+
+
+def _between(state, params, share):
+    found = state_of(ScheduleFreeState, state)
+    return map_leaves(_towards, (params, found.z), (), (share(jnp.asarray(found.b1)),), like=params)
+
+
+def _towards(p, z, share):
+    return p + times(z - p, share)
