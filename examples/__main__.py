@@ -16,6 +16,7 @@ NEEDS = (
     "equinox",
     "flax",
     "matplotlib",
+    "mlxtend",
     "orbax",
     "rich",
     "sklearn",

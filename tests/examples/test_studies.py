@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.programs import run, start
 
-for package in ("flax", "matplotlib", "orbax", "rich", "sklearn", "tokenizers"):
+for package in ("flax", "matplotlib", "mlxtend", "orbax", "rich", "sklearn", "tokenizers"):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parents[2]

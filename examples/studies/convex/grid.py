@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 # Half decades, since the paper does not state its grid of alpha; its values of b2 are these two.
-ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 B2S = (0.99, 0.999)
 PAIRS = tuple((alpha, b2) for b2 in B2S for alpha in ALPHAS)
 

@@ -1,11 +1,10 @@
-"""What AMSGrad's paper trains, with which optimizers, and the digits that stand in for MNIST."""
+"""What AMSGrad's paper trains, and with which optimizers."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import radam_optax as rx
-from examples.data.split import Split
 
 
 class Problem(NamedTuple):
@@ -27,10 +26,3 @@ OPTIMIZERS = {
     "Adam": partial(rx.adam, b1=0.9, eps=1e-8, bias_correction=False),
     "AMSGrad": partial(rx.amsgrad, b1=0.9, eps=1e-8, bias_correction="none"),
 }
-
-
-def halved(split: Split) -> Split:
-    """Images of half the height and width: means of 2 x 2 pixels."""
-    n, height, width, channels = split.images.shape
-    blocks = split.images.reshape(n, height // 2, 2, width // 2, 2, channels)
-    return split._replace(images=blocks.mean(axis=(2, 4)))
