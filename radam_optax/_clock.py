@@ -3,7 +3,8 @@
 A decay is a number, or a schedule: a callable of the count of past updates (0 at the first one, as
 everywhere in optax). The weights that an average started at zero has given out add up to
 ``total_t = 1 - b_1 b_2 ... b_t``. A constant decay needs no memory for it (:func:`total_weight`);
-a scheduled one accumulates ``elapsed_t = -sum_i log(b_i)``, which loses less than the product would.
+a scheduled one, where the sum is wanted, accumulates ``elapsed_t = -sum_i log(b_i)``, which loses less than
+the product would.
 
 A link by itself has a clock of its own, if what it does depends on the count. A link within another,
 such as the combinator, is handed that one's clock for a step and gives it back: so an optimizer has one
@@ -30,7 +31,7 @@ class Time(NamedTuple):
     """How far a moving average has come; the first part of its state."""
 
     clock: Clock | tuple[()]  # (): handed in by the link around it, or not needed.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32 (float64 in x64); (): constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32 (float64 in x64); (): not needed.
 
 
 class Weights(NamedTuple):
@@ -95,11 +96,17 @@ def handed(clock: Any, state: Any) -> Any:
     return state._replace(clock=clock) if "clock" in getattr(state, "_fields", ()) else state
 
 
-def start(decay: ScalarOrSchedule, debias: bool = True) -> Time:
-    """The time of an average before the first update."""
+def start(decay: ScalarOrSchedule, debias: bool = True, *, counts: bool = False) -> Time:
+    """The time of an average before the first update.
+
+    Args:
+      decay: of the average.
+      debias: whether the sum of the weights is wanted.
+      counts: whether the count is wanted even so.
+    """
     # A constant decay's sum of weights is a function of the count: there is nothing to remember.
-    elapsed = jnp.zeros([], jnp.result_type(float)) if callable(decay) else ()
-    return Time(new() if debias or callable(decay) else (), elapsed)
+    elapsed = jnp.zeros([], jnp.result_type(float)) if callable(decay) and debias else ()
+    return Time(new() if debias or counts or callable(decay) else (), elapsed)
 
 
 def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time, Weights]:
@@ -110,7 +117,7 @@ def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time
       state: of a link, or a :class:`Time`.
       debias: whether the sum of the weights is wanted.
     """
-    if callable(decay) == isinstance(state.elapsed, tuple):
+    if debias and callable(decay) == isinstance(state.elapsed, tuple):
         was, now = ("constant", "scheduled")[:: 1 if callable(decay) else -1]
         raise ValueError(f"The state is of a {was} decay, but the decay is {now}.")
     clock = after(running(state) if debias or callable(decay) else state.clock)
@@ -118,8 +125,10 @@ def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time
         total = _numerics.total_weight(decay, clock.count) if debias else 1.0
         return Time(clock, ()), Weights(decay, 1 - decay, total)
     b = scheduled(decay, state.clock.count)
+    if not debias:
+        return Time(clock, ()), Weights(b, 1 - b, 1.0)
     elapsed = as_scalar(state.elapsed) + _numerics.rate(b)
-    total = _numerics.one_minus_exp(elapsed) if debias else 1.0
+    total = _numerics.one_minus_exp(elapsed)
     return Time(clock, in_dtype_of(state.elapsed, elapsed)), Weights(b, 1 - b, total)
 
 

@@ -55,7 +55,7 @@ class FirstMomentState(NamedTuple):
     """State of :func:`first_moment` and :func:`nesterov_moment`."""
 
     clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
     mu: optax.Updates  # shapes of the parameters.
 
     count = _clock.count  # pyright: ignore[reportAssignmentType]
@@ -86,10 +86,10 @@ def first_moment(
 
     Source: Kingma & Ba (2015), Algorithm 1.
     """
-    counts = debias or delayed is not None
+    counts = delayed is not None
 
     def init(params):
-        return FirstMomentState(*_clock.start(b1, counts), full_like(params, initial, dtype))
+        return FirstMomentState(*_clock.start(b1, debias, counts=counts), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
         expect(FirstMomentState, state)
@@ -154,10 +154,10 @@ def nesterov_moment(
     Source: Dozat (2016), Algorithm 2.
     """
     a = b1 if ahead is None else ahead
-    counts = debias or callable(b1)
+    counts = callable(b1)
 
     def init(params):
-        return FirstMomentState(*_clock.start(a, counts), full_like(params, initial, dtype))
+        return FirstMomentState(*_clock.start(a, debias, counts=counts), full_like(params, initial, dtype))
 
     def update(updates, state, params=None):
         expect(FirstMomentState, state)
@@ -183,7 +183,7 @@ class SecondMomentState(NamedTuple):
     """State of :func:`second_moment` and :func:`yogi_moment`."""
 
     clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
     nu: optax.Updates  # shapes of the parameters, real.
 
     count = _clock.count  # pyright: ignore[reportAssignmentType]
@@ -241,10 +241,11 @@ def yogi_moment(
 
 
 def _moving(b2, debias, initial, dtype, delayed=None, *, additive=False) -> optax.GradientTransformation:
-    counts = debias or delayed is not None
+    counts = delayed is not None
 
     def init(params):
-        return SecondMomentState(*_clock.start(b2, counts), full_like(params, initial, dtype, real=True))
+        nu = full_like(params, initial, dtype, real=True)
+        return SecondMomentState(*_clock.start(b2, debias, counts=counts), nu)
 
     def update(updates, state, params=None):
         expect(SecondMomentState, state)
@@ -280,7 +281,7 @@ class CenteredSecondMomentState(NamedTuple):
     """State of :func:`centered_second_moment`."""
 
     clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
     mu: optax.Updates  # shapes of the parameters.
     nu: optax.Updates  # shapes of the parameters, real.
 
@@ -337,7 +338,7 @@ class BeliefMomentState(NamedTuple):
     """State of :func:`belief_moment`."""
 
     clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
     nu: optax.Updates  # shapes of the parameters, real.
     centre: optax.OptState
 
@@ -381,7 +382,7 @@ def belief_moment(
 
     def init(params):
         nu = full_like(params, 0.0, dtype, real=True)
-        clock, elapsed = _clock.start(b2, debias or delayed is not None)
+        clock, elapsed = _clock.start(b2, debias, counts=delayed is not None)
         predictor = predict.init(params)
         clock = clock or _clock.of_links(predictor)
         return BeliefMomentState(clock, elapsed, nu, _clock.handed((), predictor))
@@ -537,7 +538,7 @@ class DebiasState(NamedTuple):
     """State of :func:`debias`."""
 
     clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
 
     count = _clock.count  # pyright: ignore[reportAssignmentType]
 

@@ -108,7 +108,7 @@ class CeilingState(NamedTuple):
     """State of :func:`ceiling`."""
 
     clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): constant decay.
+    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
     average: optax.Updates  # of past rates; shapes of the parameters, real.
 
     count = _clock.count  # pyright: ignore[reportAssignmentType]
