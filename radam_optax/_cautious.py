@@ -47,4 +47,5 @@ def cautious(inner: Link, *, floor: Forgetting = 1e-3) -> Optimizer:
 def _where_agreed(u, g, floor):
     agreed = agree(u, g)
     mean = jnp.sum(agreed, dtype=floor.dtype) / max(1, u.size)
-    return jnp.where(agreed, times(u, 1 / jnp.maximum(mean, floor)), 0)
+    # A product, which a NaN does not disappear in.
+    return times(u, jnp.where(agreed, 1 / jnp.maximum(mean, floor), 0))

@@ -166,14 +166,14 @@ def atan2_rate(a: NonNegative = 1.27, b: NonNegative = 1.0) -> Optimizer:
 
     def update(updates, state, params=None, **extra_args):
         del params
-        return map_leaves(
-            _by_angle, (updates, _handed("atan2_rate", "momentum", extra_args)), (), (a, b)
-        ), state
+        # First what may be complex: the rate is real.
+        inputs = _handed("atan2_rate", "momentum", extra_args), updates
+        return map_leaves(_by_angle, inputs, (), (a, b)), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
 
-def _by_angle(v, m, a, b):
+def _by_angle(m, v, a, b):
     m, s = jnp.abs(m), b * root(v)
     at_0 = m == 0
     some = jnp.where(at_0, 1, m)
@@ -198,13 +198,13 @@ def update_clipping(eps: NonNegative = 1e-8) -> Optimizer:
 
     def update(updates, state, params=None, **extra_args):
         del params
-        inputs = updates, _handed("update_clipping", "gradient", extra_args)
+        inputs = _handed("update_clipping", "gradient", extra_args), updates
         return map_leaves(_brake, inputs, (), (eps,)), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
 
-def _brake(v, g, eps):
+def _brake(g, v, eps):
     surprise = times(g, _inverse_from_floor(v, 0, 0, eps))
     # The mean of no elements would be NaN.
     mean_sq = jnp.sum(abs_sq(surprise)) / max(1, surprise.size)

@@ -12,7 +12,7 @@ from radam_optax import _clock
 from radam_optax._clock import Clock
 from radam_optax._core.calls import check_direction, validated
 from radam_optax._core.domains import AnyDType, Forgetting, Link, NonNegative, OneRate, Tree
-from radam_optax._core.leaves import map_leaves, raised, times
+from radam_optax._core.leaves import in_structure_of, map_leaves, raised, times
 from radam_optax._core.states import copy_like, expect, state_of
 from radam_optax._core.values import Optimizer, as_scalar, in_dtype_of, value_at
 from radam_optax._numerics import Sum
@@ -146,9 +146,13 @@ def schedule_free_train_params(state: Tree, params: Tree) -> Any:
     return _between(state, params, lambda b1: 1 - b1)
 
 
-def _between(state, params, share):
+def _between(state: Any, params: Any, share: Any) -> Any:
     found = state_of(ScheduleFreeState, state)
-    return map_leaves(_towards, (params, found.z), (), (share(jnp.asarray(found.b1)),), like=params)
+    z = in_structure_of(params, found.z)
+    averaged = jax.tree.map(lambda p, z: None if z is None else p, params, z)
+    moved = map_leaves(_towards, (averaged, z), (), (share(jnp.asarray(found.b1)),), like=averaged)
+    # What is not trained, by a mask or as an integer, is its own average.
+    return jax.tree.map(lambda p, x: p if x is None else x, params, moved)
 
 
 def _towards(p, z, share):

@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.typing import ArrayLike, DTypeLike
 
 from radam_optax._core.messages import name_of
@@ -104,6 +105,29 @@ def lifted(tree: Any) -> Any:
         return x.astype(jnp.float32) if narrow else x
 
     return jax.tree.map(leaf, tree)
+
+
+def in_structure_of(params: Any, tree: Any) -> Any:
+    """A part of a state, kept for ``params``, in their structure; None where nothing is kept.
+
+    NNX puts nodes of its own in place of those of the parameters, in the same order.
+
+    Raises:
+      ValueError: it is not kept for such parameters.
+    """
+
+    def is_gap(x):
+        return x is None or isinstance(x, optax.MaskedNode)
+
+    def of_part(part, x):
+        return jax.tree.map(lambda _: None, part) if is_gap(x) else x
+
+    structure = jax.tree.structure(params)
+    leaves = jax.tree.leaves(tree, is_leaf=is_gap)
+    if len(leaves) == structure.num_leaves:
+        return structure.unflatten(None if is_gap(x) else x for x in leaves)
+    kept = jax.tree.map(lambda x, part: of_part(part, x), tree, params, is_leaf=is_gap)
+    return structure.unflatten(structure.flatten_up_to(kept))
 
 
 def root(v: jax.Array) -> jax.Array:
@@ -211,8 +235,11 @@ def _dtype_of(out: Any, floor: Any) -> jnp.dtype:
         return dtype
     if own is None or not jnp.issubdtype(own, jnp.inexact):
         raise LeafError(f" has an update, but its parameter is {own or repr(floor)}. {NO_UPDATE}")
+    own = jnp.result_type(floor)
+    if not jnp.issubdtype(dtype, jnp.complexfloating) and jnp.issubdtype(own, jnp.complexfloating):
+        own = jnp.finfo(own).dtype  # A rate is real where the parameter is complex.
     with jax.numpy_dtype_promotion("standard"):
-        return jnp.promote_types(dtype, jnp.result_type(floor))
+        return jnp.promote_types(dtype, own)
 
 
 def arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:

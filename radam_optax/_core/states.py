@@ -121,6 +121,16 @@ def _numbers_in(value: Any) -> list[Any]:
     return jax.tree.leaves(value) if isinstance(value, tuple) else [value]
 
 
+def exact_paths(state: optax.OptState) -> list[Any]:
+    """Where a state has what must not be made coarser, by the ``exact`` of the states of links in it."""
+
+    def says(x):
+        return bool(getattr(x, "exact", ()))
+
+    nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=says)
+    return [(*path, jax.tree_util.GetAttrKey(name)) for path, x in nodes if says(x) for name in x.exact]
+
+
 def state_of(kind: type[State], state: optax.OptState) -> State:
     """The one state of a kind of link in the state of an optimizer, however wrapped.
 

@@ -16,7 +16,7 @@ from radam_optax._core.domains import Link, function, size
 from radam_optax._core.messages import name_of
 from radam_optax._core.owners import Row
 from radam_optax._core.placement import fits, part_of, sharding_of
-from radam_optax._core.states import expect
+from radam_optax._core.states import exact_paths, expect
 from radam_optax._core.values import Optimizer
 from radam_optax.codecs._codec import Codec, codec_like
 from radam_optax.codecs._coding import decode, dtypes_of, encode, is_coded
@@ -38,8 +38,9 @@ def compress_state(
 
     A step decodes the state to float32, updates it, and encodes it anew. Encoded are arrays of float32,
     bfloat16 and float16 with an axis at least; numbers, integers, complex and float64 arrays stay as they
-    are, and so does what is too small or masked out. :func:`decompress_state` gives the state in
-    float32; checkpoints hold it as it is encoded.
+    are, and so does what is too small or masked out, and without a mask what a link calls exact: the iterate
+    ``z`` of :func:`radam_optax.schedule_free`, whose steps are far smaller than it is.
+    :func:`decompress_state` gives the state in float32; checkpoints hold it as it is encoded.
 
     The state is made of ordinary containers, see :class:`radam_optax.codecs.CompressedState`. Derivatives
     through it, meta-gradients, go straight through the codecs of bfloat16, as if nothing were rounded, in
@@ -52,7 +53,7 @@ def compress_state(
       min_size: arrays of fewer elements stay as they are, but for those in the very dtype of the codes; a
         whole number >= 0.
       mask: a function of the path of an array in the state of ``inner``, such as
-        "0/momentum/mu/layer/kernel", and of the array; False leaves it as it is.
+        "0/momentum/mu/layer/kernel", and of the array; False leaves it as it is. None: all but what is exact.
 
     Returns:
       A transformation with a :class:`CompressedState`. A parameter's encoded state is sharded like it,
@@ -67,7 +68,7 @@ def compress_state(
     inner = optax.with_extra_args_support(inner)
     name = named(codec)
 
-    def is_encoded(path: Any, leaf: Any) -> bool:
+    def is_encoded(path: Any, leaf: Any, exact: bool) -> bool:
         encodable = getattr(leaf, "ndim", 0) and leaf.dtype in _ENCODED_DTYPES and leaf.size
         if is_coded(codec, leaf, {}):  # It could not be told from codes, and loses nothing if it is some.
             if not encodable:
@@ -78,7 +79,7 @@ def compress_state(
             return True
         if not encodable or leaf.size < min_size:
             return False
-        chosen = True if mask is None else mask(name_of(path), leaf)
+        chosen = not exact if mask is None else mask(name_of(path), leaf)
         if not isinstance(chosen, bool | np.bool_):
             raise TypeError(
                 f"`mask` must return True or False; for {name_of(path)!r} it returned {chosen!r}."
@@ -92,12 +93,12 @@ def compress_state(
     def init(params):
         state = inner.init(params)
         leaves, treedef = jax.tree_util.tree_flatten_with_path(state, is_leaf=_is_compressed)
-        steps, rows = jnp.zeros([], jnp.int32), []
+        steps, rows, exact = jnp.zeros([], jnp.int32), [], exact_paths(state)
         for index, (path, leaf) in enumerate(leaves):
             if _is_compressed(leaf):
                 raise ValueError(f"The state of {inner!r} is compressed already, at {name_of(path)!r}.")
             row = Row(path, leaf, {}, {})
-            if is_encoded(path, leaf):
+            if is_encoded(path, leaf, any(path[: len(start)] == start for start in exact)):
                 _check_sharding(path, leaf, codec)
                 row = encoded(row, steps, index)
             rows.append(row)

@@ -110,7 +110,7 @@ def _of_optax(name):
     return getattr(optax, name, None) or getattr(optax.contrib, name, None)
 
 
-# Here `clip` has two bounds, which go by what they are, and `schedule_free` takes a direction, not an optimizer.
+# `clip` has two bounds here, which go by what they are, and `schedule_free` takes a direction.
 OTHER_NAMES = {"clip", "schedule_free"}
 
 

@@ -97,7 +97,7 @@ def test_statistics_of_low_precision_parameters_are_float32_and_real_where_they_
         path = jax.tree_util.keystr(path)
         if "trace" in path or leaf.shape == ():
             continue
-        real = any(field in path for field in ("nu", "sum_of_squares", "e_x"))
+        real = any(field in path for field in ("nu", "sum_of_squares", "e_x", "average"))
         assert leaf.dtype == ("complex64" if "complex64" in path and not real else "float32"), path
 
 
