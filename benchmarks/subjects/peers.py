@@ -86,4 +86,28 @@ CATALOGUE: dict[str, Peers] = {
     "radam_amsgrad": Peers(partial(rx.radam, RATE, amsgrad=True)),
     "adabelief": Peers(partial(rx.adabelief, RATE), partial(optax.adabelief, RATE)),
     "yogi": Peers(partial(rx.yogi, RATE), partial(optax.yogi, RATE)),
+    "nadamw": Peers(
+        partial(rx.nadamw, RATE, weight_decay=DECAY), partial(optax.nadamw, RATE, weight_decay=DECAY)
+    ),
+    "adamax": Peers(partial(rx.adamax, RATE), partial(optax.adamax, RATE), Torch("Adamax")),
+    "radam_scheduled": Peers(partial(rx.radam, RATE, b2=rx.ademamix_b3(0.9, 0.999, 1000))),
+    "laprop": Peers(partial(rx.laprop, RATE)),
+    "adopt": Peers(partial(rx.adopt, RATE), partial(optax.contrib.adopt, RATE)),
+    "acprop": Peers(partial(rx.acprop, RATE), partial(optax.contrib.acprop, RATE)),
+    "ademamix": Peers(partial(rx.ademamix, RATE), partial(optax.contrib.ademamix, RATE)),
+    "adan": Peers(partial(rx.adan, RATE), partial(optax.adan, RATE)),
+    "lion": Peers(partial(rx.lion, RATE), partial(optax.lion, RATE)),
+    "adam_atan2": Peers(partial(rx.adam_atan2, RATE)),
+    "padam": Peers(partial(rx.padam, RATE)),
+    "adabound": Peers(partial(rx.adabound, RATE)),
+    "adamod": Peers(partial(rx.adamod, RATE)),
+    "qhadam": Peers(partial(rx.qhadam, RATE, nus=(0.7, 1.0))),
+    "stable_adamw": Peers(partial(rx.stable_adamw, RATE)),
+    "schedule_free_sgd": Peers(
+        partial(rx.schedule_free_sgd, RATE), partial(optax.contrib.schedule_free_sgd, RATE)
+    ),
+    "schedule_free_adamw": Peers(
+        partial(rx.schedule_free_adamw, RATE), partial(optax.contrib.schedule_free_adamw, RATE)
+    ),
+    "schedule_free_radam": Peers(partial(rx.schedule_free_radam, RATE)),
 }

@@ -152,7 +152,8 @@ def weighted(name: str, value: Any) -> Any:
     if not value:
         raise ValueError(f"`{name}` must be at least one pair (weight, transformation); got none.")
     for index, part in enumerate(value):
-        if not (isinstance(part, tuple | list) and len(part) == 2):
+        # A transformation is a pair of functions itself.
+        if not (isinstance(part, tuple | list) and len(part) == 2) or hasattr(part, "init"):
             raise TypeError(f"`{name}[{index}]` must be a pair (weight, transformation); got {part!r}.")
     return tuple(
         (_weight(f"{name}[{index}][0]", weight), transformation(f"{name}[{index}][1]", link))
