@@ -52,20 +52,49 @@ INTERVALS = {
     "threshold": "[2, inf)",  # With variance="exact"; see the test of the other one.
     "fallback": "(-inf, inf)",
     "power": "(-inf, inf)",
+    "exponent": "(-inf, inf)",
+    "floor": "[0, inf)",
+    "delayed": "[0, inf)",
+    "b3": "[0, 1)",
+    "a": "[0, inf)",
+    "b": "[0, inf)",
+    "r": "[0, inf)",
+    "weight_lr_power": "[0, inf)",
+    "smooth_beta": "[0, inf)",
+    "final_lr": "[0, inf)",
+    "gamma": "(0, inf)",
+    "base_lr": "(0, inf)",
+    "partial": "[0, 0.5]",
 }
+SCHEDULE_FREE = ("schedule_free", "schedule_free_sgd", "schedule_free_adamw", "schedule_free_radam")
 EXCEPTIONS = {
+    **{(name, "b1"): "(0, 1]" for name in SCHEDULE_FREE},
+    ("ademamix_b3", "b1"): "(0, 1)",
+    ("ademamix_b3", "b3"): "(0, 1)",
+    ("ademamix_alpha", "alpha"): "[0, inf)",
+    ("ademamix", "alpha"): "(-inf, inf)",
+    ("scale_by_ademamix", "alpha"): "(-inf, inf)",
+    ("cautious", "floor"): "(0, 1]",
+    ("delay", "initial"): "(-inf, inf)",
+    ("trace", "decay"): "[0, 1]",
+    ("first_moment", "delayed"): "(-inf, inf)",
     ("amsgrad_max", "decay"): "(0, 1]",
     ("first_moment", "initial"): "(-inf, inf)",
     ("nesterov_moment", "initial"): "(-inf, inf)",
 }
-SCHEDULABLE = ("learning_rate", "lr", "weight_decay", "b1", "b2", "ahead", "decay")
+SCHEDULABLE = ("learning_rate", "lr", "weight_decay", "b1", "b2", "b3", "ahead", "decay")
 NOT_SCHEDULABLE = {
     ("official_radam", "weight_decay"),
     ("amsgrad_max", "decay"),
-    ("radam", "b2"),
-    ("radamw", "b2"),
-    ("scale_by_radam", "b2"),
-    ("scale_by_rectification", "b2"),
+    *((name, "b1") for name in SCHEDULE_FREE),
+    ("schedule_free_radam", "b2"),
+    ("trace", "decay"),
+    ("infinity_moment", "b2"),
+    ("adamax", "b2"),
+    ("adamaxw", "b2"),
+    ("scale_by_adamax", "b2"),
+    ("ademamix_b3", "b1"),
+    ("ademamix_b3", "b3"),
     ("untuned_linear_warmup", "b2"),
     ("untuned_exponential_warmup", "b2"),
 }
@@ -73,6 +102,7 @@ WORDS = {
     ("scale_by_amsgrad", "bias_correction"): ("before_max", "after_max", "none"),
     ("amsgrad", "bias_correction"): ("before_max", "after_max", "none"),
     ("adaptive_rate_variance", "method"): ("first_order", "exact"),
+    ("scale_by_lion", "mode"): ("hard", "smooth", "refined"),
     **{
         (name, argument): options
         for name in ("radam", "radamw", "scale_by_radam", "scale_by_rectification", "rectification")
@@ -82,9 +112,16 @@ WORDS = {
         }.items()
     },
 }
-DTYPES = ("dtype", "mu_dtype", "nu_dtype", "accumulator_dtype")
-STEPS = {"adam_2k": "steps", "freeze_until": "steps", "tfa_radam": "total_steps"}
+DTYPES = ("dtype", "state_dtype", "mu_dtype", "nu_dtype", "accumulator_dtype")
+STEPS = {
+    "adam_2k": "steps",
+    "freeze_until": "steps",
+    "tfa_radam": "total_steps",
+    "ademamix_alpha": "steps",
+    "ademamix_b3": "steps",
+}
 SIZES = {  # Their ranges.
+    ("delay", "steps"): (1, None),
     ("compress_state", "min_size"): (0, None),
     ("int8_blockwise", "block_size"): (2, None),
     ("int8_blockwise", "shards"): (1, None),
@@ -100,8 +137,13 @@ LINKS = {("scale_by_adaptive_rate", "momentum")}
 ARGUMENTS = [(name, argument) for name, f in PUBLIC.items() for argument in inspect.signature(f).parameters]
 NUMBERS = [a for a in ARGUMENTS if a[1] in INTERVALS and a not in ARRAYS | LINKS]
 # They multiply updates or parameters: arrays that broadcast against these are welcome.
-FACTORS = {a for a in NUMBERS if a[1] in ("learning_rate", "lr", "weight_decay")} - {
-    ("official_radam", "weight_decay")
+FACTORS = {
+    *(a for a in NUMBERS if a[1] in ("learning_rate", "lr", "weight_decay")),
+    ("ademamix", "alpha"),
+    ("scale_by_ademamix", "alpha"),
+} - {
+    ("official_radam", "weight_decay"),
+    *((name, "learning_rate") for name in (*SCHEDULE_FREE, "adabound")),
 }
 FLAGS = [
     (name, argument)
@@ -115,6 +157,8 @@ def call(name, **arguments):
     parameters = inspect.signature(PUBLIC[name]).parameters.values()
     required = {p.name: REQUIRED[p.name] for p in parameters if p.default is p.empty}
     exact = {"variance": "exact"} if "threshold" in arguments else {}
+    if name == "adabound" and "learning_rate" in arguments:  # The bounds are relative to it.
+        required["base_lr"] = 0.1
     if name == "torch_sgd" and "nesterov" in arguments:
         required["momentum"] = 0.9
     return PUBLIC[name](**(required | exact | arguments))
@@ -154,7 +198,9 @@ def inside(argument):
 
 def optional(name, argument):
     default = inspect.signature(PUBLIC[name]).parameters[argument].default
-    return default is None or (argument == "learning_rate" and default is inspect.Parameter.empty)
+    always = ("schedule_free", "adabound", "adamod")  # Whose learning rate is part of the algorithm.
+    rate = argument == "learning_rate" and default is inspect.Parameter.empty and name not in always
+    return default is None or rate
 
 
 by_name = {"ids": lambda value: value if isinstance(value, str) else None}
@@ -165,7 +211,9 @@ never_rectifies = pytest.mark.filterwarnings("ignore:.*never rectifies:UserWarni
 def test_every_argument_is_checked_or_known_to_be_free():
     free = {
         *("updates", "gradients", "params", "state", "mask", "weight_decay_mask", "count"),
-        *("rate", "inner", "centre", "projection_fn", "codec"),
+        *("rate", "inner", "link", "direction", "centre", "projection_fn", "codec"),
+        # See test_signals.py.
+        *("parts", "name", "upper", "lower", "clip_value_fn", "nus", "warmup_steps"),
         *("mesh", "axis", "specs"),
     }
     pairs = {(name, "betas") for name in PAIRS}
@@ -384,10 +432,12 @@ def test_nesterov_without_momentum_or_with_dampening_is_refused_as_in_pytorch(se
         rx.presets.torch_sgd(nesterov=True, **settings)
 
 
+# Of what may be complex.
+OF_SIGNALS = ("first_moment", "nesterov_moment", "delay", "difference")
 DTYPE_ARGUMENTS = [a for a in ARGUMENTS if a[1] in DTYPES]
 REAL = {
     "nu_dtype",
-    *(a for a in DTYPE_ARGUMENTS if a[1] == "dtype" and a[0] not in ("first_moment", "nesterov_moment")),
+    *(a for a in DTYPE_ARGUMENTS if a[1] == "dtype" and a[0] not in OF_SIGNALS),
 }
 
 
@@ -414,11 +464,7 @@ def test_what_is_no_dtype_is_refused(name, argument):
 
 @pytest.mark.parametrize(
     ("name", "argument"),
-    [
-        a
-        for a in DTYPE_ARGUMENTS
-        if a[1] == "nu_dtype" or (a[1] == "dtype" and a[0] not in ("first_moment", "nesterov_moment"))
-    ],
+    [a for a in DTYPE_ARGUMENTS if a[1] == "nu_dtype" or (a[1] == "dtype" and a[0] not in OF_SIGNALS)],
     **by_name,
 )
 def test_statistics_of_squares_take_no_complex_dtype(name, argument):
@@ -532,7 +578,9 @@ def test_numeric_functions_check_python_and_numpy_numbers(name, argument):
 @pytest.mark.parametrize(("name", "argument"), sorted(ARRAYS - {("adaptive_rate_variance", "rho")}))
 @pytest.mark.parametrize("value", [np.float32(1.5), "0.9", None, [0.9], math.sin], ids=repr)
 def test_numeric_functions_check_numbers_of_every_kind(name, argument, value):
-    with pytest.raises((TypeError, ValueError), match=f"^`{argument}` must be .*; got "):
+    # A function is a schedule, of which an integer is the argument.
+    refused = "must be real number" if (name, value) == ("rectification", math.sin) else None
+    with pytest.raises((TypeError, ValueError), match=refused or f"^`{argument}` must be .*; got "):
         call(name, **{argument: value})
 
 
@@ -543,7 +591,9 @@ def test_any_rho_has_a_variance(rho):
     assert rx.adaptive_rate_variance(rho).shape == np.shape(rho)
 
 
-@pytest.mark.parametrize("name", [n for n, a in ARGUMENTS if a == "learning_rate"])
+@pytest.mark.parametrize(
+    "name", [n for n in PUBLIC if next(iter(inspect.signature(PUBLIC[n]).parameters), "") == "learning_rate"]
+)
 def test_calls_that_do_not_fit_name_the_argument(name):
     with pytest.raises(TypeError, match="unexpected keyword argument 'beta1'"):
         PUBLIC[name](0.1, beta1=0.9)
