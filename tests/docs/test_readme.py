@@ -39,6 +39,8 @@ def test_code_blocks_run():
         "adabelief",
         "rectified_rmsprop",
         "forgetting",
+        *("rectified_laprop", "rectified_adopt", "radam_ademamix", "radam_padam", "radam_under_a_ceiling"),
+        *("cautious_radam", "adashift", "gi_adam", "palm", "nosadam", "schedule_free_lion"),
     ):
         tx = namespace[name] if name != "optimizer" else rx.radam(1e-3)
         updates, _ = tx.update(params, tx.init(params), params)
@@ -50,6 +52,8 @@ def test_the_table_names_every_optimizer():
     catalogue = {
         name
         for name, value in vars(rx).items()
-        if getattr(value, "__module__", "") == "radam_optax._optimizers" and name != "without_lookahead"
+        if getattr(value, "__module__", "") in ("radam_optax._optimizers", "radam_optax._successors")
+        and not name.startswith("scale_by_")
+        and name != "without_lookahead"
     }
     assert catalogue <= set(re.findall(r"`(\w+)`", table))
