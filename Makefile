@@ -61,7 +61,7 @@ $(BIN)/uv: | $(BIN)/python
 
 .venv/test: pyproject.toml examples/pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(UV) --python $(BIN)/python --editable '.[parity]' ./examples --group test --group clients --group benchmarks
+	$(UV) --python $(BIN)/python --editable '.[parity]' ./examples --group test --group clients --group peers --group benchmarks
 	touch $@ .venv/examples
 
 .venv/lint: pyproject.toml .venv/test | $(BIN)/uv

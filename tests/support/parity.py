@@ -30,17 +30,50 @@ START = 0.1 * np.random.default_rng(1).normal(size=SIZE).astype("float32").astyp
 
 def follow(tx, dtype="float64", noise=NOISE, start=START):
     """The parameters after each step, in float64."""
+    return follow_each({"it": tx}, dtype, noise, start)["it"]
+
+
+def parameters(p, state):
+    del state
+    return p
+
+
+def follow_each(txs, dtype="float64", noise=NOISE, start=START, readout=parameters):
+    """The same of several, as one program, or what else ``readout`` makes of parameters and state."""
 
     def step(carry, g):
-        p, state = carry
+        carry = {name: stepped(txs[name], g, *pair) for name, pair in carry.items()}
+        return carry, {name: readout(*pair) for name, pair in carry.items()}
+
+    def stepped(tx, g, p, state):
         updates, state = tx.update(g, state, p)
-        p = optax.apply_updates(p, updates)
-        return (p, state), p
+        return optax.apply_updates(p, updates), state
+
+    def paths(p, noise):
+        return jax.lax.scan(step, {name: (p, tx.init(p)) for name, tx in txs.items()}, noise)[1]
 
     with jax.enable_x64(dtype == "float64"):
-        p, noise = jnp.asarray(start, dtype), jnp.asarray(noise, dtype)
-        path = jax.jit(lambda p: jax.lax.scan(step, (p, tx.init(p)), noise)[1])(p)
-        return np.asarray(path, "float64")
+        found = jax.jit(paths)(jnp.asarray(start, dtype), jnp.asarray(noise, dtype))
+        return jax.tree.map(lambda path: np.asarray(path, "float64"), found)
+
+
+def follow_torch(make, dtype="float64", readout=parameters):
+    """The same of an optimizer of PyTorch, which ``make`` makes of its parameters."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))  # Of NAdam's product of momenta.
+    try:
+        p = torch.tensor(START, dtype=getattr(torch, dtype), requires_grad=True)
+        optimizer = make([p])
+        path = []
+        for g in NOISE:
+            p.grad = torch.tensor(g, dtype=p.dtype)
+            optimizer.step()
+            path.append(readout(p, optimizer).detach().numpy().astype("float64"))
+        return np.array(path)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def distance(actual, expected):

@@ -16,7 +16,7 @@ import pytest
 
 import radam_optax as rx
 from radam_optax import presets
-from tests.support import oracle
+from tests.support import oracle, parity
 from tests.support.forms import in_forms
 from tests.support.parity import NOISE, START, build, distance, follow
 
@@ -72,19 +72,7 @@ every_decay = pytest.mark.parametrize("b2", in_forms(DECAYS, (0.999, 0.6)))
 
 def follow_torch(name, arguments, dtype="float64"):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra 'parity')")
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, dtype))  # Of NAdam's product of momenta.
-    try:
-        p = torch.tensor(START, dtype=getattr(torch, dtype), requires_grad=True)
-        optimizer = getattr(torch.optim, name)([p], **arguments)
-        path = []
-        for g in NOISE:
-            p.grad = torch.tensor(g, dtype=p.dtype)
-            optimizer.step()
-            path.append(p.detach().numpy().astype("float64"))
-        return np.array(path)
-    finally:
-        torch.set_default_dtype(before)
+    return parity.follow_torch(lambda params: getattr(torch.optim, name)(params, **arguments), dtype)
 
 
 def torch_case(name, arguments):
