@@ -17,17 +17,18 @@ import os
 import pathlib
 import resource
 
-# Several devices, for the tests of sharding, and less of LLVM, since most of the time is compilation;
-# read when JAX starts. Processes that tests start compile as users do, on one device.
+import pytest
+
+pytest.register_assert_rewrite("tests.support")
+from tests.support import compiler
+
+# Several devices, for the tests of sharding; read when JAX starts. Processes that tests start have one.
 FLAGS = os.environ.get("XLA_FLAGS")
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=1"
-)
+os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=8 {compiler.QUICK}")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import hypothesis
 import jax
-import pytest
 
 gc.set_threshold(100_000, 50, 1000)  # Each collection goes over all programs that were traced so far.
 jax.devices()
@@ -43,7 +44,6 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("ci")
-pytest.register_assert_rewrite("tests.support")
 
 FULL = [pathlib.Path(__file__).parent / folder for folder in ("examples", "benchmarks")]
 

@@ -8,7 +8,8 @@ import pytest
 
 import radam_optax as rx
 from benchmarks.subjects.peers import CATALOGUE
-from benchmarks.timing.jax_step import compiled_step
+from benchmarks.subjects.step import jitted_step
+from tests.support.compiler import AS_USERS
 
 LEAF = jax.ShapeDtypeStruct((64, 64), jnp.float32)
 # XLA's CPU compiler keeps an array of a leaf where a quotient or root is used twice, as it computes it once,
@@ -20,7 +21,8 @@ def temporary_bytes(tx):
     """Of a step on two leaves."""
     params = {"one": LEAF, "two": LEAF}
     state = jax.eval_shape(tx.init, params)
-    return compiled_step(tx, params, state, params).memory_analysis().temp_size_in_bytes
+    step = jitted_step(tx).lower(params, state, params).compile(AS_USERS)
+    return step.memory_analysis().temp_size_in_bytes
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

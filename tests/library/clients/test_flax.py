@@ -82,7 +82,7 @@ def test_nnx_in_bfloat16():
 @pytest.mark.usefixtures("x64", "standard_promotion")
 def test_linen_takes_the_same_way():
     """To 1e-9, with the state written to bytes and read on the way."""
-    net = linen.Dense(1)
+    net = linen.Dense(1, param_dtype="float64")
     inputs = INPUTS.astype("float64")
     params = net.init(jax.random.key(0), inputs)["params"]
 

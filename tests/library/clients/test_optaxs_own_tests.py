@@ -7,6 +7,7 @@ import pathlib
 import optax
 import pytest
 
+from tests.support.compiler import QUICK
 from tests.support.forks import forks
 
 FOLDER = pathlib.Path(optax.__file__).parent
@@ -72,7 +73,7 @@ def test_optaxs_own_tests(file, tmp_path):
         environment={
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": "--xla_backend_optimization_level=1",
+            "XLA_FLAGS": QUICK,
         },
     )
     printed = "\n".join(process.communicate())

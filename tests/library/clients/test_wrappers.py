@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from tests.support.recipes import build, every_recipe, some_recipes
-from tests.support.runs import apply
+from tests.support.recipes import build, build_all, every_group, every_recipe, some_groups
+from tests.support.runs import apply, each
 from tests.support.trees import assert_close
 
 PARAMS = {"a": jnp.asarray([[1.0, -2.0]]), "b": jnp.asarray([0.5, 3.0, -1.0])}
@@ -19,80 +19,82 @@ GRADS = [
 
 def follow(tx, grads, params=PARAMS):
     """The parameters after the steps, and the last state."""
-
-    @jax.jit
-    def run(params):
-        state = tx.init(params)
-        for g in grads:
-            updates, state = tx.update(g, state, params)
-            params = apply(params, updates)
-        return params, state
-
-    return run(params)
+    state = tx.init(params)
+    for g in grads:
+        updates, state = tx.update(g, state, params)
+        params = apply(params, updates)
+    return params, state
 
 
-@every_recipe
-def test_masked_leaves_the_rest_alone(name):
+def follow_a(tx, grads):
+    """That of the first leaf alone."""
+    return follow(tx, [{"a": g["a"]} for g in grads], {"a": PARAMS["a"]})[0]
+
+
+@every_group
+def test_masked_leaves_the_rest_alone(group):
     """Masked-out leaves pass as they are; the others are stepped as if alone."""
-    tx = optax.masked(build(name), {"a": True, "b": False})
-    params, _ = follow(tx, GRADS[:3])
-    alone, _ = follow(build(name), [{"a": g["a"]} for g in GRADS[:3]], {"a": PARAMS["a"]})
-    assert_close(params["a"], alone["a"])
-    assert_close(params["b"], PARAMS["b"] + GRADS[0]["b"] + GRADS[1]["b"] + GRADS[2]["b"])
+
+    def both(tx, grads):
+        return follow(optax.masked(tx, {"a": True, "b": False}), grads)[0], follow_a(tx, grads)
+
+    for name, (params, alone) in each(build_all(group), both)(GRADS[:3]).items():
+        assert_close(params["a"], alone["a"], of=name)
+        assert_close(params["b"], PARAMS["b"] + GRADS[0]["b"] + GRADS[1]["b"] + GRADS[2]["b"], of=name)
 
 
-@some_recipes
-def test_multi_transform_steps_each_group_as_if_alone(name):
-    tx = optax.multi_transform({"x": build(name), "y": optax.sgd(0.1)}, {"a": "x", "b": "y"})
-    params, _ = follow(tx, GRADS[:3])
-    alone, _ = follow(build(name), [{"a": g["a"]} for g in GRADS[:3]], {"a": PARAMS["a"]})
-    assert_close(params["a"], alone["a"])
+@some_groups
+def test_multi_transform_steps_each_group_as_if_alone(group):
+    def both(tx, grads):
+        wrapped = optax.multi_transform({"x": tx, "y": optax.sgd(0.1)}, {"a": "x", "b": "y"})
+        return follow(wrapped, grads)[0], follow_a(tx, grads)
+
+    for name, (params, alone) in each(build_all(group), both)(GRADS[:3]).items():
+        assert_close(params["a"], alone["a"], of=name)
 
 
-@some_recipes
+@some_groups
 @pytest.mark.usefixtures("standard_promotion")
-def test_multi_steps_equals_steps_with_mean_gradients(name):
-    params, state = follow(optax.MultiSteps(build(name), every_k_schedule=2), GRADS)
-    means = [
-        jax.tree.map(lambda x, y: (x + y) / 2, *GRADS[:2]),
-        jax.tree.map(lambda x, y: (x + y) / 2, *GRADS[2:]),
-    ]
-    expected, expected_state = follow(build(name), means)
-    assert_close(params, expected, ulps=64)
-    assert_close(state.inner_opt_state, expected_state, ulps=64)
+def test_multi_steps_equals_steps_with_mean_gradients(group):
+    def both(tx, grads):
+        means = [jax.tree.map(lambda x, y: (x + y) / 2, *pair) for pair in (grads[:2], grads[2:])]
+        return follow(optax.MultiSteps(tx, every_k_schedule=2), grads), follow(tx, means)
+
+    for name, (found, (expected, expected_state)) in each(build_all(group), both)(GRADS).items():
+        params, state = found
+        assert_close(params, expected, ulps=64, of=name)
+        assert_close(state.inner_opt_state, expected_state, ulps=64, of=name)
 
 
-@some_recipes
-def test_apply_if_finite_keeps_a_bad_gradient_out(name):
+@some_groups
+def test_apply_if_finite_keeps_a_bad_gradient_out(group):
     """The state stays to the last bit, and training goes on as if the bad step had not been."""
+
+    def both(tx, first, bad, second):
+        wrapped = optax.apply_if_finite(tx, max_consecutive_errors=3)
+        return follow(wrapped, [first, bad, second]), follow(tx, [first, second])
+
     bad = jax.tree.map(lambda g: g.at[..., 0].set(jnp.nan), GRADS[1])
-    tx = optax.apply_if_finite(build(name), max_consecutive_errors=3)
-    params, state = follow(tx, [GRADS[0], bad, GRADS[2]])
-    expected, expected_state = follow(build(name), [GRADS[0], GRADS[2]])
-    assert int(state.total_notfinite) == 1
-    assert_close(params, expected)
-    assert_close(state.inner_state, expected_state)
+    outcomes = each(build_all(group), both)(GRADS[0], bad, GRADS[2])
+    for name, ((params, state), (expected, expected_state)) in outcomes.items():
+        assert int(state.total_notfinite) == 1
+        assert_close(params, expected, of=name)
+        assert_close(state.inner_state, expected_state, of=name)
 
 
-@some_recipes
+@some_groups
 @pytest.mark.usefixtures("standard_promotion")
-def test_lookahead_pulls_the_slow_parameters_halfway(name):
-    tx = optax.lookahead(build(name), sync_period=2, slow_step_size=0.5)
+def test_lookahead_pulls_the_slow_parameters_halfway(group):
+    def both(tx, grads):
+        slow = optax.LookaheadParams.init_synced(PARAMS)
+        return follow(optax.lookahead(tx, sync_period=2, slow_step_size=0.5), grads, slow)[0], follow(
+            tx, grads
+        )[0]
 
-    @jax.jit
-    def run():
-        params = optax.LookaheadParams.init_synced(PARAMS)
-        state = tx.init(params)
-        for g in GRADS[:2]:
-            updates, state = tx.update(g, state, params)
-            params = optax.apply_updates(params, updates)
-        return params
-
-    params = run()
-    fast, _ = follow(build(name), GRADS[:2])
-    halfway = jax.tree.map(lambda p, q: (p + q) / 2, PARAMS, fast)
-    assert_close(params.slow, halfway, ulps=64)
-    assert_close(params.fast, halfway, ulps=64)
+    for name, (params, fast) in each(build_all(group), both)(GRADS[:2]).items():
+        halfway = jax.tree.map(lambda p, q: (p + q) / 2, PARAMS, fast)
+        assert_close(params.slow, halfway, ulps=64, of=name)
+        assert_close(params.fast, halfway, ulps=64, of=name)
 
 
 @every_recipe

@@ -15,6 +15,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import radam_optax as rx
+from tests.support.compiler import AS_USERS
 from tests.support.forms import in_forms
 from tests.support.meshes import collectives, mesh_of, put
 from tests.support.recipes import COVERING, RECIPES, build
@@ -91,7 +92,7 @@ def run_recipes(program, leaves, axis_type, **axes):
 
     jitted = jax.jit(init).lower(params).compile()
     states, history = jitted(params), []
-    update = jax.jit(update).lower(params, states, params).compile()
+    update = jax.jit(update).lower(params, states, params).compile(AS_USERS)
     assert collectives(jitted) == collectives(update) == []
     assert strays(states, params) == strays(init(params), params) == []
     for g in gradients:  # Rectification begins with the sixth.

@@ -1,0 +1,13 @@
+"""What XLA is told, since most of the time of the tests is compilation.
+
+Its older emitters of loops and less of LLVM take less than half of the time. They round within the bounds of
+the tests, but users' programs come from the newer ones: so do those whose bits or buffers are what a test is
+about, which are compiled with ``AS_USERS``, and those of the processes that tests start, `forks.alone`.
+"""
+
+QUICK = (
+    "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
+# Of one program.
+AS_USERS = {"xla_cpu_use_fusion_emitters": True}
