@@ -157,11 +157,34 @@ def adopt(
     nesterov: Flag = False,
     use_clipping: Flag = True,
     clip_value_fn: BoundOfStep = _fourth_root,
-    weight_decay: Rate = 0.0,
-    mask: Mask | None = None,
     nu_dtype: RealDType = None,
 ) -> Optimizer:
     """ADOPT, :func:`scale_by_adopt`. Source: Taniguchi et al. (2024)."""
+    return chain(
+        scale_by_adopt(
+            b1, b2, eps, mu_dtype,
+            nesterov=nesterov, use_clipping=use_clipping, clip_value_fn=clip_value_fn, nu_dtype=nu_dtype,
+        ),
+        scale_by_learning_rate(learning_rate),
+    )  # fmt: skip
+
+
+@validated
+def adoptw(
+    learning_rate: LearningRate,
+    b1: Decay = 0.9,
+    b2: Decay = 0.9999,
+    eps: NonNegative = 1e-6,
+    mu_dtype: AnyDType = None,
+    weight_decay: Rate = 1e-4,
+    mask: Mask | None = None,
+    *,
+    nesterov: Flag = False,
+    use_clipping: Flag = True,
+    clip_value_fn: BoundOfStep = _fourth_root,
+    nu_dtype: RealDType = None,
+) -> Optimizer:
+    """:func:`adopt` with decoupled weight decay. Source: Taniguchi et al. (2024), the authors' code."""
     return chain(
         scale_by_adopt(
             b1, b2, eps, mu_dtype,

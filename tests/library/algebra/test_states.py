@@ -14,7 +14,7 @@ PARAMS = {"a": jnp.asarray([0.5, -1.0, 2.0]), "b": jnp.ones((2, 2))}
 GRADIENTS = {"a": jnp.asarray([1.0, -2.0, 0.5]), "b": jnp.full((2, 2), 0.1)}
 OF_OPTAX = [
     *("sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "radam"),
-    *("adabelief", "yogi"),
+    *("adabelief", "yogi", "adamax", "adamaxw", "nadamw", "lion", "adopt", "acprop"),
 ]
 FIELDS = ("count", "mu", "nu", "nu_max", "sum_of_squares")
 
@@ -24,6 +24,10 @@ def run(tx, steps=3):
     for _ in range(steps):
         _, state = tx.update(GRADIENTS, state, PARAMS)
     return state
+
+
+def of_optax(name):
+    return optax if hasattr(optax, name) else optax.contrib
 
 
 def found(state, name):
@@ -38,7 +42,7 @@ def found(state, name):
 @pytest.mark.parametrize("name", OF_OPTAX)
 def test_what_is_read_from_a_state_is_what_optaxs_has_there(name, rate):
     with jax.numpy_dtype_promotion("standard"):  # As optax needs.
-        theirs, ours = (run(getattr(module, name)(rate)) for module in (optax, rx))
+        theirs, ours = (run(getattr(module, name)(rate)) for module in (of_optax(name), rx))
     assert len(ours) == len(theirs)
     assert found(ours, "count") == found(theirs, "count")
     for field in FIELDS:
