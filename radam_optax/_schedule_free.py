@@ -25,8 +25,8 @@ class ScheduleFreeState(NamedTuple):
     weight_sum: Sum  # Of the weights of the average so far.
     max_lr: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): the largest learning rate so far.
     b1: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): where between z and x the parameters are.
-    z: optax.Params  # The iterate without averaging; shapes of the parameters.
     inner: optax.OptState  # Of the direction.
+    z: optax.Params  # The iterate without averaging; shapes of the parameters.
 
     count = _clock.count  # pyright: ignore[reportAssignmentType]
     # What an encoding must not make coarser: parameters, whose steps are far smaller than they are.
@@ -97,7 +97,7 @@ def schedule_free(
         weight_sum = Sum(*map(as_scalar, state.weight_sum)).plus(weight)
         nothing = weight_sum.value == 0
         c = jnp.where(nothing, 0, weight / jnp.where(nothing, 1, weight_sum.value))
-        scalars = (c, lr, lr * (b1 * (1 - c) - 1))
+        scalars = (c, lr, b1 * (1 - c) - 1)
         updates, z = map_leaves(_step, (d, params), (state.z,), scalars, like=updates, at_least=params)
         found = (weight_sum, max_lr, as_scalar(b1))
         numbers = jax.tree.map(in_dtype_of, (state.weight_sum, state.max_lr, state.b1), found)
@@ -108,8 +108,10 @@ def schedule_free(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _step(d, y, z, c, lr, lr_of_y):
-    return times(z - y, c) + times(d, lr_of_y), z - times(d, lr)
+def _step(d, y, z, c, lr, of_step):
+    new = z - times(d, lr)
+    # By way of z, and not of d, which a CPU would keep in an array of its own: y follows z as it was rounded.
+    return times(z - y, c) + times(z - new, of_step), new
 
 
 @validated
