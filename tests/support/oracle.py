@@ -431,3 +431,228 @@ def yogi_rectified(gradient, x, steps, *, eta, b1, b2, eps, start):
         rho, r = length_and_rectifier(b2, t)
         x = x - eta * (r * m_hat / (np.sqrt(v_hat) + eps) if rho > 5 else m_hat)
         yield x
+
+
+def adamax(gradient, theta, steps, *, alpha, b1, b2, eps):
+    """Kingma & Ba (2015), Algorithm 2, with the eps of PyTorch and optax."""
+    m = u = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, theta)
+        m = b1 * m + (1 - b1) * g
+        u = np.maximum(b2 * u, np.abs(g) + eps)
+        theta = theta - alpha / (1 - b1**t) * m / u
+        yield theta
+
+
+def nosadam(gradient, x, steps, *, alpha, b1, gamma, eps):
+    """Huang et al. (2019), Algorithm 1: gradient k has the weight k^-gamma for ever; b1 is corrected for."""
+    m = v = total = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, x)
+        before, total = total, total + t**-gamma
+        m = b1 * m + (1 - b1) * g
+        v = before / total * v + (1 - before / total) * g**2
+        x = x - alpha * m / (1 - b1**t) / (np.sqrt(v) + eps)
+        yield x
+
+
+def adax(gradient, x, steps, *, alpha, b1, growth, eps):
+    """Li et al. (2020), Algorithm 1: a memory that grows; b1 is corrected for."""
+    m = v = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, x)
+        m = b1 * m + (1 - b1) * g
+        v = (1 + growth) * v + growth * g**2
+        v_hat = v / ((1 + growth) ** t - 1)
+        x = x - alpha * m / (1 - b1**t) / (np.sqrt(v_hat) + eps)
+        yield x
+
+
+def laprop(gradient, theta, steps, *, alpha, mu, nu, eps):
+    """Ziyin et al. (2020), Algorithm 1."""
+    m = n = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, theta)
+        n = nu * n + (1 - nu) * g**2
+        m = mu * m + (1 - mu) * g / (np.sqrt(n / (1 - nu**t)) + eps)
+        theta = theta - alpha * m / (1 - mu**t)
+        yield theta
+
+
+def adopt(gradient, theta, steps, *, alpha, b1, b2, eps, power):
+    """Taniguchi et al. (2024), Algorithm 2, whose gradients begin at 0: bound t^power."""
+    m, v = 0, gradient(1, theta) ** 2
+    yield theta
+    for t in range(1, steps):
+        g = gradient(t + 1, theta)
+        c = t**power
+        m = b1 * m + (1 - b1) * np.clip(g / np.maximum(np.sqrt(v), eps), -c, c)
+        theta = theta - alpha * m
+        v = b2 * v + (1 - b2) * g**2
+        yield theta
+
+
+def acprop(gradient, x, steps, *, alpha, b1, b2, eps, eps_in_sum):
+    """Zhuang et al. (2021), Algorithm 2, about the momentum before this gradient; optax starts at s = 1."""
+    m = s = 0
+    s_hat = 1
+    for t in range(1, steps + 1):
+        g = gradient(t, x)
+        x = x - alpha * g / (np.sqrt(s_hat) + eps)
+        s = b2 * s + (1 - b2) * (g - m) ** 2 + eps_in_sum
+        m = b1 * m + (1 - b1) * g
+        s_hat = s / (1 - b2**t)
+        yield x
+
+
+def ademamix(gradient, theta, steps, *, eta, b1, b2, b3, alpha, eps, warmup, decay):
+    """Pagliardini et al. (2024), Algorithm 1 with the schedules of its section 3."""
+    m1 = m2 = nu = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, theta)
+        share = min(1, t / warmup)
+        alpha_t = alpha * share
+        b3_t = np.exp(np.log(b1) * np.log(b3) / ((1 - share) * np.log(b3) + share * np.log(b1)))
+        m1 = b1 * m1 + (1 - b1) * g
+        m2 = b3_t * m2 + (1 - b3_t) * g
+        nu = b2 * nu + (1 - b2) * g**2
+        denominator = np.sqrt(nu / (1 - b2**t)) + eps
+        theta = theta - eta * ((m1 / (1 - b1**t) + alpha_t * m2) / denominator + decay * theta)
+        yield theta
+
+
+def adan(gradient, theta, steps, *, eta, beta1, beta2, beta3, eps):
+    """Xie et al. (2022), Algorithm 1, with the corrections of the authors' code."""
+    m = v = n = 0
+    before = None
+    for t in range(1, steps + 1):
+        g = gradient(t, theta)
+        change = 0 if before is None else g - before
+        m = (1 - beta1) * m + beta1 * g
+        v = (1 - beta2) * v + beta2 * change
+        n = (1 - beta3) * n + beta3 * (g + (1 - beta2) * change) ** 2
+        m_hat, v_hat, n_hat = (x / (1 - (1 - b) ** t) for x, b in ((m, beta1), (v, beta2), (n, beta3)))
+        theta = theta - eta * (m_hat + (1 - beta2) * v_hat) / (np.sqrt(n_hat) + eps)
+        before = g
+        yield theta
+
+
+def lion(gradient, theta, steps, *, eta, b1, b2, decay):
+    """Chen et al. (2023), Algorithm 2."""
+    m = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, theta)
+        c = b1 * m + (1 - b1) * g
+        theta = theta - eta * (np.sign(c) + decay * theta)
+        m = b2 * m + (1 - b2) * g
+        yield theta
+
+
+def adam_atan2(gradient, x, steps, *, alpha, b1, b2, a, b):
+    """Everett et al. (2024), section 5."""
+    m = v = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, x)
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        x = x - alpha * a * np.arctan2(m / (1 - b1**t), b * np.sqrt(v / (1 - b2**t)))
+        yield x
+
+
+def padam(gradient, x, steps, *, alpha, b1, b2, eps, p, maximum):
+    """Chen et al. (2020), Algorithm 1, with libraries' eps and corrections; some have no maximum."""
+    m = v = v_hat = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, x)
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        v_hat = np.maximum(v_hat, v) if maximum else v
+        rate = np.sqrt(1 - b2**t) / (np.sqrt(v_hat) + eps) ** (2 * p)
+        x = x - alpha * m / (1 - b1**t) * rate
+        yield x
+
+
+def adabound(gradient, x, steps, *, alpha, b1, b2, eps, final, gamma, maximum):
+    """Luo et al. (2019), Algorithms 2 and 3, with the corrections of the authors' code."""
+    m = v = v_hat = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, x)
+        lower, upper = final * (1 - 1 / (gamma * t + 1)), final * (1 + 1 / (gamma * t))
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        v_hat = np.maximum(v_hat, v) if maximum else v
+        eta = alpha * np.sqrt(1 - b2**t) / (1 - b1**t) / (np.sqrt(v_hat) + eps)
+        x = x - np.clip(eta, lower, upper) * m
+        yield x
+
+
+def adamod(gradient, x, steps, *, alpha, b1, b2, b3, eps):
+    """Ding et al. (2019), Algorithm 1, with eps outside the uncorrected root, as in its code."""
+    m = v = s = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, x)
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        eta = alpha * np.sqrt(1 - b2**t) / (1 - b1**t) / (np.sqrt(v) + eps)
+        s = b3 * s + (1 - b3) * eta
+        x = x - np.minimum(eta, s) * m
+        yield x
+
+
+def qhadam(gradient, theta, steps, *, alpha, b1, b2, nu1, nu2, eps):
+    """Ma & Yarats (2019), Algorithm 4."""
+    g_avg = s_avg = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, theta)
+        g_avg = b1 * g_avg + (1 - b1) * g
+        s_avg = b2 * s_avg + (1 - b2) * g**2
+        numerator = (1 - nu1) * g + nu1 * g_avg / (1 - b1**t)
+        denominator = np.sqrt((1 - nu2) * g**2 + nu2 * s_avg / (1 - b2**t)) + eps
+        theta = theta - alpha * numerator / denominator
+        yield theta
+
+
+def stable_adamw(gradient, theta, steps, *, alpha, b1, b2, eps, decay):
+    """Wortsman et al. (2023), Algorithm 2, with the corrections of libraries."""
+    v = u = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, theta)
+        v = b1 * v + (1 - b1) * g
+        u = b2 * u + (1 - b2) * g**2
+        v_hat, u_hat = v / (1 - b1**t), u / (1 - b2**t)
+        rms = np.sqrt(np.mean(g**2 / np.maximum(u_hat, eps**2)))
+        eta = alpha / max(1, rms)
+        theta = theta - eta * (v_hat / (np.sqrt(u_hat) + eps) + decay * theta)
+        yield theta
+
+
+def cautious_adam(gradient, w, steps, *, alpha, b1, b2, eps, floor):
+    """Liang et al. (2024), Algorithm 2, scaled as in timm."""
+    m = v = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, w)
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        u = m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
+        phi = (u * g > 0).astype("float64")
+        w = w - alpha * u * phi / max(np.mean(phi), floor)
+        yield w
+
+
+def schedule_free_radam(gradient, y, steps, *, lr, b1, b2, eps, decay, r, silent, power=2):
+    """The schedulefree package's RAdamScheduleFree; yields y, where the gradient is taken."""
+    z = y
+    v = total = highest = 0
+    for t in range(1, steps + 1):
+        g = gradient(t, y)
+        rho, rectifier = length_and_rectifier(b2, t)
+        lr_t = lr * (rectifier if rho > 4 else 0 if silent else 1)
+        highest = max(highest, lr_t)
+        w = t**r * highest**power
+        total += w
+        c = w / total if total else 0
+        v = b2 * v + (1 - b2) * g**2
+        d = (g / (np.sqrt(v / (1 - b2**t)) + eps) if rho > 4 else g) + decay * y
+        y = (1 - c) * y + c * z + lr_t * (b1 * (1 - c) - 1) * d
+        z = z - lr_t * d
+        yield y
