@@ -10,7 +10,8 @@ Shared arguments:
 ``optimizer``
     The one to go on with (``from_...``), or the one that made the state (``to_...``). For PyTorch it
     must be made by one function of this package: one of :mod:`.presets`, or one of the catalogue that
-    computes the same. Put it into an :func:`optax.chain` with others afterwards.
+    computes the same, as the recipes ``schedule_free_...`` do for the schedulefree package. Put it into an
+    :func:`optax.chain` with others afterwards.
 ``names``
     Maps a leaf of the parameters to PyTorch's: a function of its path, joined by dots, and its shape,
     that returns the name in PyTorch and the permutation of axes, as in ``numpy.transpose``, that makes

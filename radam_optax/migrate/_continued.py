@@ -8,6 +8,7 @@ import optax
 from radam_optax import presets
 from radam_optax._core.calls import Call, call_of
 from radam_optax.migrate._kinds import KEYS
+from radam_optax.migrate._schedulefree import RECIPES, settings_of
 
 
 class Continued(NamedTuple):
@@ -29,11 +30,15 @@ def continued(optimizer: optax.GradientTransformation) -> Continued:
     settings = dict(call.arguments)
     if "learning_rate" in settings and settings["learning_rate"] is None:
         raise ValueError(f"{call} has no learning rate, as every optimizer of PyTorch has: pass it one.")
+    if call.name in RECIPES:
+        return Continued(call.name, settings_of(settings))
     if call.name in KEYS:
         return Continued(call.name, settings)
     if call.name == "torch_adamw":
         return Continued("torch_adam", settings | {"decoupled_weight_decay": True})
-    equal, nearest = _EQUALS.get(call.name, (_nothing, "a `torch_...` of presets, without a wrapper,"))
+    equal, nearest = _EQUALS.get(
+        call.name, (_nothing, "a `torch_...` of presets or a `schedule_free_...`, without a wrapper,")
+    )
     if (found := equal(settings)) is None:
         raise ValueError(f"No optimizer of PyTorch computes what {call} does; use {nearest} instead.")
     defaults = Call(getattr(presets, found[0]), {}).defaults()
@@ -66,6 +71,10 @@ def _rmsprop(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     return "torch_rmsprop", {"alpha": a["decay"], "eps": a["eps"], "centered": a["centered"]}
 
 
+def _adamax(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "torch_adamax", {"betas": (a["b1"], a["b2"]), "eps": a["eps"]}
+
+
 def _sgd(a: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return "torch_sgd", {"momentum": a["momentum"] or 0.0, "nesterov": a.get("nesterov", False)}
 
@@ -84,7 +93,10 @@ _EQUALS = {
     "amsgrad": (_amsgrad, "presets.torch_adam(amsgrad=True), or bias_correction='after_max'"),
     "rmsprop": (_rmsprop, "presets.torch_rmsprop, or eps_in_sqrt=False without momentum"),
     "adagrad": (_nothing, "presets.torch_adagrad, which has eps outside the root"),
+    "adamax": (_adamax, "presets.torch_adamax"),
+    "adamaxw": (_nothing, "presets.torch_adamax, whose weight decay is coupled"),
     "nadam": (_nothing, "presets.torch_nadam, whose momentum rises"),
+    "nadamw": (_nothing, "presets.torch_nadam, whose momentum rises"),
     "radam": (
         _nothing,
         "presets.torch_radam or presets.official_radam, which have eps at the uncorrected root",

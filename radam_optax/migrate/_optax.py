@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import optax
 
+from radam_optax._core.calls import call_of
 from radam_optax._moments import DebiasState
 from radam_optax.migrate import _statistics
 
@@ -19,17 +20,21 @@ def from_optax(
     """The state of ``optimizer`` of this package that goes on where optax's function of its name stopped.
 
     Args:
-      state: that of optax's sgd, adagrad, rmsprop, adam, adamw, nadam, amsgrad, radam, adabelief, yogi
-        or of a composition of its links. optax's states do not say which hyperparameters they were made with,
-        nor Adam from RAdam: ``optimizer`` must be the same function with the same arguments.
+      state: that of optax's sgd, adagrad, rmsprop, adam, adamw, nadam, amsgrad, radam, adabelief, yogi,
+        adamax, lion, of contrib's acprop, ademamix, adopt, schedule_free, or of a composition of its links.
+        optax's states do not say which hyperparameters they were made with, nor Adam from RAdam:
+        ``optimizer`` must be the same function with the same arguments. optax's schedule_free weighs its
+        average by a later step of a schedule: there the two are the same once the warmup is over.
 
     Raises:
       ValueError: the states hold different statistics, or are of different parameters; or
         ``optimizer`` keeps its statistics in another sense than optax (AMSGrad's maximum of the
-        raw second moment).
+        raw second moment), or is still within its ``warmup_steps``, which optax counts otherwise.
       TypeError: dtypes do not fit.
     """
-    return _between(state, params, optimizer, count)
+    moved = _between(state, params, optimizer, count)
+    _check_warmup(moved, optimizer)
+    return moved
 
 
 def to_optax(
@@ -87,6 +92,16 @@ def _between(state: Any, params: Any, optimizer: Any, count: int | None) -> Any:
         )
     known = _statistics.known_count(statistics.count, count)
     return _statistics.write(statistics._replace(count=known), params, optimizer)
+
+
+def _check_warmup(state: Any, optimizer: Any) -> None:
+    call = call_of(optimizer)
+    steps = call.arguments.get("warmup_steps") if call else None
+    if steps is not None and (count := _statistics.read(state).count or 0) < steps:
+        raise ValueError(
+            f"The state is of update {count} of the {steps} of a warmup, which optax begins a step later "
+            f"than {optimizer!r}: move it when the warmup is over."
+        )
 
 
 def _corrects_maximum(state: Any) -> bool:

@@ -10,12 +10,14 @@ from radam_optax import presets
 from radam_optax._core.calls import Call
 from radam_optax.migrate._continued import Continued
 from radam_optax.migrate._kinds import LABELS, kind_of
+from radam_optax.migrate._schedulefree import RECIPES, recipe_of, settings_of
 from radam_optax.migrate._tensors import number_of
 
-# Keys of a param_group that change no number: of implementations, and of schedulers.
+# Keys of a param_group that are no hyperparameters: of implementations, of schedulers, schedulefree's state.
 _NO_SETTINGS = {
     *("params", "param_names", "buffer", "foreach", "fused", "capturable", "differentiable"),
     *("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"),
+    *("k", "train_mode", "weight_sum", "lr_max", "scheduled_lr"),
 }
 
 
@@ -27,13 +29,13 @@ def check_settings(
     ``several`` says whether it shall go on with others, too.
     """
     kind = kind_of(group)
-    factory = getattr(presets, kind)
-    defaults = Call(factory, {}).defaults()
+    defaults = defaults_of(kind)
     where = f"in param_groups[{index}]"
     theirs = {n: _read(f"`{n}` {where}", group.get(n, default), default) for n, default in defaults.items()}
     if kind == "official_radam":
         theirs["degenerated_to_sgd"] = ours.settings.get("degenerated_to_sgd", False)  # It is not kept.
-    go_on = f"To go on as before use presets.{Call(factory, theirs)}"
+    same = f"rx.{recipe_of(kind, theirs)}" if kind in RECIPES else f"presets.{_preset(kind, theirs)}"
+    go_on = f"To go on as before use {same}"
     go_on += f" for this group alone, with `group={index}`." if several else "."
     if kind != ours.kind:
         raise ValueError(
@@ -58,6 +60,17 @@ def check_settings(
             f"param_groups[{index}] has {name}={theirs[name]!r}, but the optimizer, {optimizer!r}, has "
             f"{value!r}. {go_on}"
         )
+
+
+def defaults_of(kind: str) -> dict[str, Any]:
+    """What hyperparameters are where they are not given, by PyTorch's names."""
+    if kind in RECIPES:
+        return settings_of(Call(RECIPES[kind], {}).defaults())
+    return _preset(kind, {}).defaults()
+
+
+def _preset(kind: str, settings: Mapping[str, Any]) -> Call:
+    return Call(getattr(presets, kind), settings)
 
 
 def _equal(theirs: Any, ours: Any) -> bool:

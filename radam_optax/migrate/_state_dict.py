@@ -5,9 +5,9 @@ from types import UnionType
 from typing import Any
 
 from radam_optax.migrate._continued import Continued
-from radam_optax.migrate._kinds import ROLES
+from radam_optax.migrate._kinds import KEYS, LABELS
 from radam_optax.migrate._settings import check_settings
-from radam_optax.migrate._tensors import number_of
+from radam_optax.migrate._tensors import number_of, whole
 
 Entries = Mapping[str, Mapping[str, Any]]  # What PyTorch keeps of the parameters, by their names.
 
@@ -120,8 +120,8 @@ def updated(entries: Entries) -> Entries:
     return {name: entry for name, entry in entries.items() if has_had_one(name, entry)}
 
 
-def common_keys(entries: Entries) -> set[str]:
-    """What PyTorch keeps of every parameter; raises ValueError if that differs, or is not known."""
+def common_keys(entries: Entries, kind: str) -> set[str]:
+    """What PyTorch keeps of every parameter; raises ValueError if that differs, or is not of the kind."""
     keys = {frozenset(entry) for entry in entries.values()}
     if len(keys) > 1:
         listed = "; ".join(f"{name!r}: {sorted(entry)}" for name, entry in entries.items())
@@ -130,10 +130,10 @@ def common_keys(entries: Entries) -> set[str]:
             "Save it again, or begin anew with `optimizer.init(params)`."
         )
     common = set().union(*keys)
-    if unknown := common - {*ROLES, "step", "mu_product"}:
+    if unknown := common - KEYS[kind]:
         raise ValueError(
-            f"The state_dict holds statistics that are not known: {sorted(map(str, unknown))}. Remove them "
-            "if the updates do not depend on them."
+            f"The state_dict holds statistics that {LABELS[kind]} does not keep: "
+            f"{sorted(map(str, unknown))}. Remove them if the updates do not depend on them."
         )
     return common
 
@@ -141,9 +141,4 @@ def common_keys(entries: Entries) -> set[str]:
 def numbers_of_updates(entries: Entries) -> list[int]:
     """Those that parameters have had, ascending; raises ValueError if one is none."""
     steps = {number_of(f"`step` of {name!r}", entry["step"]) for name, entry in entries.items()}
-    for step in steps:
-        if not (step.is_integer() and 0 <= step < 2**31):
-            raise ValueError(
-                f"`step` must be a whole number in [0, 2**31); got {step}. The state_dict is damaged."
-            )
-    return sorted(map(int, steps))
+    return sorted(whole("`step`", step) for step in steps)

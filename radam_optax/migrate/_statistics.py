@@ -1,11 +1,12 @@
 """What an optimizer's state means, whoever keeps it: statistics by name, and the number of updates.
 
-optax's states and this package's use the same field names for the same things, so a name is the role.
-:func:`read` takes a state apart, :func:`write` puts the statistics into the state of another optimizer.
-Both refuse what they cannot account for, rather than lose it.
+optax's states and this package's use the same field names for the same things, so a name is the role, and
+several of one role, as in AdEMAMix, are told by their order. :func:`read` takes a state apart, :func:`write`
+puts the statistics into the state of another optimizer. Both refuse what they cannot account for, rather than
+lose it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,42 +19,50 @@ from radam_optax._core.domains import count_of_updates
 from radam_optax._core.messages import name_of
 from radam_optax._core.placement import sharding_of
 from radam_optax._core.values import as_scalar
+from radam_optax._numerics import Sum
 from radam_optax._rates import RectificationState
 from radam_optax.migrate._tensors import array_of
 
 FRESH = object()  # In the place of an array: what `init` makes of the parameter.
-ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace", "e_x")
-_CLOCKS = ("count", "elapsed")
+ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace", "e_x", "z")
+NUMBERS = ("weight_sum", "max_lr", "b1")
+# By field. optax's AdEMAMix has names of its own.
+_ROLES = {role: role for role in ROLES} | {"m1": "mu", "m2": "mu"}
+_COUNTS = {"count": 0, "count_m2": 0, "step_count": 1}  # By field: what it is before the first update.
 _DERIVED = ("t", "rho", "r", "adaptive")  # Of a rectification: functions of the count.
 
 
 class Statistics(NamedTuple):
     """The content of a state."""
 
-    trees: Mapping[str, Any]  # By role: trees of arrays like the parameters, or of :data:`FRESH`.
+    trees: Mapping[str, Sequence[Any]]  # By role, in their order: trees of arrays like the parameters.
     count: int | None  # The number of updates so far; None: the state does not hold it.
     elapsed: float | None  # -log of the product of a scheduled decay, if there is one.
+    numbers: Mapping[str, Any] = {}  # By name, of shape ().
+
+    def how_many(self, name: str) -> int:
+        return len(self.trees.get(name, ())) + (name in self.numbers)
 
 
 def read(state: optax.OptState) -> Statistics:
     """The statistics of a state of optax or of this package.
 
     Raises:
-      ValueError: a part of the state has no role, two parts have the same, or its counts differ.
+      ValueError: a part of the state has no role, or its counts differ.
     """
-    trees: dict[str, Any] = {}
-    clocks: dict[str, set[float]] = {name: set() for name in _CLOCKS}
+    trees: dict[str, list[Any]] = {}
+    numbers: dict[str, Any] = {}
+    clocks: dict[str, set[float]] = {"count": set(), "elapsed": set()}
     for part in _parts(state):
-        for name, value in (part._asdict() | _clock_of(part)).items():
-            if name in ROLES:
-                if name in trees:
-                    raise ValueError(
-                        f"The state holds two statistics called `{name}`. Move the states of its parts one "
-                        "by one, with the optimizer and the parameters of each."
-                    )
-                trees[name] = value
-            elif name in _CLOCKS and not isinstance(value, tuple):
-                clocks[name].add(_clock(name, value))
+        for name, value in _known(part).items():
+            if name in _ROLES:
+                trees.setdefault(_ROLES[name], []).append(value)
+            elif name in _COUNTS:
+                clocks["count"].add(_clock(name, value, _COUNTS[name]))
+            elif name == "elapsed":
+                clocks["elapsed"].add(_clock(name, value))
+            else:
+                numbers[name] = _number(name, value)
     for name, values in clocks.items():
         if len(values) > 1:
             raise ValueError(
@@ -61,7 +70,7 @@ def read(state: optax.OptState) -> Statistics:
                 "one by one, or make them equal with `_replace`."
             )
     count, elapsed = (next(iter(values), None) for values in clocks.values())
-    return Statistics(trees, None if count is None else int(count), elapsed)
+    return Statistics(trees, None if count is None else int(count), elapsed, numbers)
 
 
 def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransformation) -> optax.OptState:
@@ -74,9 +83,9 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
     """
     template = optimizer.init(params)
     kept = read(template)
-    for role in ROLES:
-        if (role in kept.trees) != (role in statistics.trees):
-            raise ValueError(_missing(role, by_optimizer=role in statistics.trees, optimizer=optimizer))
+    for name in (*ROLES, *NUMBERS):
+        if kept.how_many(name) != statistics.how_many(name):
+            raise ValueError(_missing(name, statistics, kept, optimizer))
     if kept.elapsed is None and statistics.elapsed is not None:
         raise ValueError(
             f"The given state is of a scheduled decay, but that of {optimizer!r} is constant: pass "
@@ -89,20 +98,31 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
         )
     if kept.count is not None and statistics.count is None:
         raise ValueError("The given state does not hold the number of updates so far: pass it as `count`.")
+    if not _is_same(kept.numbers.get("b1"), statistics.numbers.get("b1")):
+        raise ValueError(
+            f"The given state has b1={statistics.numbers['b1'][()]!s}, by which its parameters lie between z "
+            f"and their average; the optimizer is {optimizer!r}. Pass it that `b1`."
+        )
+    trees = {role: iter(found) for role, found in statistics.trees.items()}
+
+    def new(name, old):
+        if name in _ROLES:
+            return _tree_like(old, next(trees[_ROLES[name]]), _ROLES[name])
+        if name in _COUNTS:
+            return jnp.asarray((statistics.count or 0) + _COUNTS[name], jnp.int32)
+        if name == "elapsed":
+            return as_scalar(jnp.asarray(statistics.elapsed))
+        return old if name == "b1" else _number_like(old, statistics.numbers[name])
 
     def filled(part):
-        if not _is_link(part):
-            return part
-        new = {role: _tree_like(getattr(part, role), statistics.trees[role], role) for role in _roles(part)}
-        if "count" in part._fields:
-            new["count"] = jnp.asarray(statistics.count, jnp.int32)
-        if _clock_of(part):
-            new["clock"] = Clock(jnp.asarray(statistics.count, jnp.int32))
-        if not isinstance(getattr(part, "elapsed", ()), tuple):
-            new["elapsed"] = as_scalar(jnp.asarray(statistics.elapsed))
-        return part._replace(**new)
+        known = {name: new(name, old) for name, old in _known(part).items()}
+        others = {name: fill(getattr(part, name)) for name in _others(part)}
+        return part._replace(**known, **others)
 
-    state = jax.tree.map(filled, template, is_leaf=_is_link)
+    def fill(state):
+        return jax.tree.map(filled, state, is_leaf=_is_part)
+
+    state = fill(template)
     return _with_rectifications(state, params, optimizer) if statistics.count else state
 
 
@@ -118,18 +138,36 @@ def known_count(held: int | None, count: int | None) -> int | None:
     return count
 
 
-def _clock_of(part: Any) -> dict[str, Any]:
-    """What a link's own clock says."""
-    clock = getattr(part, "clock", ())
-    return clock._asdict() if isinstance(clock, Clock) else {}
-
-
-def _clock(name: str, value: Any) -> float:
+def _clock(name: str, value: Any, start: int = 0) -> float:
     array = np.asarray(array_of(f"`{name}`", value))
-    kind = np.integer if name == "count" else np.floating
-    if array.shape or not np.issubdtype(array.dtype, kind) or not array >= 0:
-        raise ValueError(f"`{name}` must be a {kind.__name__} scalar >= 0; got {value!r}.")
-    return array.item()
+    kind = np.floating if name == "elapsed" else np.integer
+    if array.shape or not np.issubdtype(array.dtype, kind) or not array >= start:
+        raise ValueError(f"`{name}` must be a {kind.__name__} scalar >= {start}; got {value!r}.")
+    return array.item() - start
+
+
+def _number(name: str, value: Any) -> np.ndarray:
+    """Of a sum in two parts what they make together."""
+    parts = [np.asarray(array_of(f"`{name}`", part)) for part in jax.tree.leaves(value)]
+    if any(part.shape or not np.isfinite(part.astype("float64")) for part in parts):
+        raise ValueError(f"`{name}` must be a finite number; got {value!r}.")
+    return parts[0] if len(parts) == 1 else np.sum([part.astype("float64") for part in parts])
+
+
+def _number_like(old: Any, number: Any) -> Any:
+    """A number in the dtype of ``old``, or as a sum in two parts, if that is one."""
+    if not isinstance(old, Sum):
+        return jnp.asarray(number, jnp.result_type(old))
+    value = _number_like(old.value, number)
+    return Sum(value, _number_like(old.rest, np.float64(number) - np.float64(value)))
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether two numbers, or None, are equal in the precision of the coarser one."""
+    if a is None or b is None:
+        return a is b
+    coarse = min(a.dtype, b.dtype, key=lambda dtype: dtype.itemsize)
+    return a.astype(coarse) == b.astype(coarse)
 
 
 def _with_rectifications(state: Any, params: Any, optimizer: Any) -> Any:
@@ -150,37 +188,46 @@ def _with_rectifications(state: Any, params: Any, optimizer: Any) -> Any:
     return jax.tree.map(lambda old, new: new if is_shown(old) else old, state, after, is_leaf=is_shown)
 
 
-def _roles(part: Any) -> list[str]:
-    return [role for role in ROLES if role in part._fields]
+def _known(part: Any) -> dict[str, Any]:
+    """What a part of a state says by its names, but for what a link does not need."""
+    named = {*_ROLES, *_COUNTS, *NUMBERS, "elapsed"}
+    fields = {name: getattr(part, name) for name in getattr(part, "_fields", ()) if name in named}
+    return {name: value for name, value in fields.items() if not (type(value) is tuple and not value)}
 
 
-def _is_link(x: Any) -> bool:
-    """A named tuple of statistics and clocks, and of nothing else that would be lost."""
-    fields = {name for name in getattr(x, "_fields", ()) if jax.tree.leaves(getattr(x, name))}
-    return bool(fields) and fields <= {*ROLES, *_CLOCKS, *_DERIVED, "clock"}
+def _others(part: Any) -> list[str]:
+    """The fields in which more parts may be."""
+    derived = _DERIVED if isinstance(part, RectificationState) else ()
+    return [name for name in part._fields if name not in (*_known(part), *derived)]
 
 
-def _parts(state: Any) -> list[Any]:
-    found = []
-    for path, part in jax.tree_util.tree_leaves_with_path(state, is_leaf=_is_link):
-        if not _is_link(part):
-            where = jax.tree_util.keystr(path)
+def _is_part(x: Any) -> bool:
+    return bool(_known(x)) or isinstance(x, RectificationState)
+
+
+def _parts(state: Any, at: tuple[Any, ...] = ()) -> Iterator[Any]:
+    for path, part in jax.tree_util.tree_leaves_with_path(state, is_leaf=_is_part):
+        if not _is_part(part):
+            where = jax.tree_util.keystr((*at, *path))
             raise ValueError(
                 f"The state holds more than moments and counts, at {where}, which would be lost. Move the "
                 "state of the optimizer inside, such as `state.inner_state`, `state.inner_opt_state` or "
                 "decompress_state(state), and put the result in its place, by `_replace`."
             )
-        found.append(part)
-    return found
+        yield part
+        for name in _others(part):
+            yield from _parts(getattr(part, name), (*at, *path, jax.tree_util.GetAttrKey(name)))
 
 
-def _missing(role: str, *, by_optimizer: bool, optimizer: Any) -> str:
-    switched = "off" if by_optimizer else "on"
-    what = f"`{role}` is missing in the {'optimizer' if by_optimizer else 'given state'}"
+def _missing(role: str, given: Statistics, kept: Statistics, optimizer: Any) -> str:
+    has, needs = given.how_many(role), kept.how_many(role)
+    what = f"`{role}` is missing in the {'optimizer' if has else 'given state'}"
+    if has and needs:
+        what = f"`{role}` is there {has} times in the given state, {needs} times in the optimizer"
     if role == "nu_max":
         return (
-            f"{what}: AMSGrad cannot be switched {switched} halfway. Go on with the setting of the given "
-            f"state; the optimizer is {optimizer!r}."
+            f"{what}: AMSGrad cannot be switched {'off' if has else 'on'} halfway. Go on with the setting of "
+            f"the given state; the optimizer is {optimizer!r}."
         )
     return f"{what}: the given state is not that of {optimizer!r}. Pass the optimizer that it is of."
 

@@ -45,6 +45,15 @@ def number_of(what: str, value: Any) -> float:
     return float(array)
 
 
+def whole(what: str, number: float) -> int:
+    """A number of updates; raises ValueError if it is none."""
+    if not (number.is_integer() and 0 <= number < 2**31):
+        raise ValueError(
+            f"{what} must be a whole number in [0, 2**31); got {number}. The state_dict is damaged."
+        )
+    return int(number)
+
+
 def to_tensor(array: np.ndarray) -> Any:
     """A tensor that shares nothing with the array."""
     torch = imported("torch")

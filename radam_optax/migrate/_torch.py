@@ -15,6 +15,7 @@ from radam_optax.migrate._continued import continued
 from radam_optax.migrate._kinds import IDLE_COUNTS, KEYS, ROLES
 from radam_optax.migrate._layout import Target, check_complete, give, take, targets_of
 from radam_optax.migrate._names import Names, same_names
+from radam_optax.migrate._schedulefree import RECIPES, kept_of, numbers_of, progress_of
 from radam_optax.migrate._settings import plain
 from radam_optax.migrate._state_dict import (
     check_order,
@@ -73,13 +74,16 @@ def from_torch(
     """The state of ``optimizer`` that goes on where PyTorch's optimizer stopped.
 
     Args:
-      state_dict: that of ``torch.optim`` SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, RAdam, or of the
-        RAdam of its authors, with numbers of parameters or, as from FSDP and
-        ``torch.distributed.checkpoint``, with their names; whole, not one process's part.
-      params: the parameters; their values do not matter. One that never had a gradient in PyTorch,
-        frozen or unused, gets the state that PyTorch would make at its first one; but the number of
-        updates, which PyTorch counts for each, is that of the others, so that its first updates, should
-        it get gradients, are corrected for bias less than PyTorch's. Or it is left out, and where it
+      state_dict: that of ``torch.optim`` SGD, Adagrad, RMSprop, Adam, AdamW, Adamax, NAdam, RAdam, of the
+        RAdam of its authors, or of the schedulefree package's SGD, AdamW, RAdam, which the recipes
+        ``schedule_free_...`` continue; with numbers of parameters or, as from FSDP and
+        ``torch.distributed.checkpoint``, with their names; whole, not one process's part. Where the
+        ``train_mode`` of schedulefree's is False, the parameters beside it are averages: go on with
+        ``rx.schedule_free_train_params(state, params)`` of them.
+      params: the parameters; their values matter for schedulefree's alone. One that never had a gradient
+        in PyTorch, frozen or unused, gets the state that PyTorch would make at its first one; but the
+        number of updates, which PyTorch counts for each, is that of the others, so that its first updates,
+        should it get gradients, are corrected for bias less than PyTorch's. Or it is left out, and where it
         shall start later as in PyTorch gets an optimizer of its own, by :func:`optax.partition`.
       group: the number of the ``param_groups`` that ``params`` belong to; None: all groups, which then
         must have the same hyperparameters. Groups that differ are moved one by one, into the states of
@@ -99,7 +103,10 @@ def from_torch(
     moving = updated(entries)
     advice = "Give `params` a leaf for each, or delete from state_dict['state'] what may be lost."
     check_complete({target.name for target in targets}, entries, moving, advice)
-    keys = common_keys(moving)
+    keys = common_keys(moving, ours.kind)
+    progress = progress_of(state_dict["param_groups"], group) if ours.kind in RECIPES else None
+    if not moving and progress and progress.k:  # There updates count without gradients.
+        keys = KEYS[ours.kind]
     keeps_nothing = ours.kind == "torch_sgd" and ours.settings["momentum"] == 0
     if not keys and not keeps_nothing:
         if count:
@@ -114,7 +121,7 @@ def from_torch(
 
     structure = jax.tree.structure(params)
     trees = {
-        role: structure.unflatten([kept(target, key) for target in targets])
+        role: [structure.unflatten([kept(target, key) for target in targets])]
         for key, role in ROLES.items()
         if key in keys
     }
@@ -123,7 +130,7 @@ def from_torch(
             "Complex parameters cannot be moved: PyTorch keeps the squares of their two parts. Begin their "
             "state anew, with `optimizer.init(params)`."
         )
-    steps = numbers_of_updates(moving) if "step" in keys else []
+    steps = numbers_of_updates(moving) if "step" in keys else [progress.k] if progress else []
     if len(steps) > 1 and count is None:
         raise ValueError(
             f"The parameters have had different numbers of updates, {steps}, and one is kept here for all: "
@@ -135,7 +142,8 @@ def from_torch(
     ]
     # In float32 it is 0 after 140 updates, and was next to nothing long before.
     elapsed = -math.log(max(min(products), 5e-324)) if products else None
-    return _statistics.write(Statistics(trees, known, elapsed), params, optimizer)
+    numbers = numbers_of(progress, ours.settings) if progress else {}
+    return _statistics.write(Statistics(trees, known, elapsed, numbers), params, optimizer)
 
 
 def to_torch(
@@ -149,6 +157,8 @@ def to_torch(
     named: bool = False,
 ) -> dict[str, Any]:
     """What ``load_state_dict`` of PyTorch's optimizer takes, to go on where ``optimizer`` stopped.
+
+    For schedulefree's it says that the parameters are those in training, as they are here.
 
     Args:
       named: with the names of parameters in the place of their numbers, as FSDP and
@@ -167,7 +177,7 @@ def to_torch(
     statistics = _statistics.read(state)
     keys = KEYS[kind]
     count = known_count(statistics.count, count)
-    counts = "step" in keys and kind not in IDLE_COUNTS
+    counts = ("step" in keys and kind not in IDLE_COUNTS) or kind in RECIPES
     if count is None and (counts or callable(settings["lr"])):
         raise ValueError("The state does not hold the number of updates so far: pass it as `count`.")
     targets = targets_of(params, names)
@@ -177,7 +187,7 @@ def to_torch(
     entries: dict[str, dict[str, Any]] = {target.name: {} for target in targets}
     # PyTorch has nothing before the first update.
     for key in keys & ROLES.keys() if count != 0 else ():
-        leaves = jax.tree.leaves(statistics.trees.get(ROLES[key]))
+        leaves = jax.tree.leaves(statistics.trees.get(ROLES[key]))  # Of the one that there is, if any.
         for target, leaf in zip(targets, leaves, strict=False):
             entries[target.name][key] = give(leaf, target)
     rate = value_at(settings["lr"], jnp.asarray(max((count or 0) - 1, 0)))  # Of the last update.
@@ -186,6 +196,8 @@ def to_torch(
     if official:
         del settings["degenerated_to_sgd"]  # A field of the authors' optimizer, not of its state.
         settings["buffer"] = [[None, None, None] for _ in range(10)]
+    if kind in RECIPES:
+        settings |= kept_of(count or 0, statistics.numbers)
     for entry in entries.values():
         if "step" in keys and entry:
             entry["step"] = count if official else to_tensor(np.asarray(count or 1, "float32"))

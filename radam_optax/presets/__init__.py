@@ -29,6 +29,7 @@ from radam_optax.presets._tensorflow_addons import tfa_radam
 from radam_optax.presets._torch import (
     torch_adagrad,
     torch_adam,
+    torch_adamax,
     torch_adamw,
     torch_nadam,
     torch_radam,
@@ -42,6 +43,7 @@ __all__ = [
     "tfa_radam",
     "torch_adagrad",
     "torch_adam",
+    "torch_adamax",
     "torch_adamw",
     "torch_nadam",
     "torch_radam",

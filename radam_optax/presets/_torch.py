@@ -17,11 +17,12 @@ from radam_optax._moments import (
     centered_second_moment,
     debias,
     first_moment,
+    infinity_moment,
     nesterov_moment,
     second_moment,
     sum_of_squares,
 )
-from radam_optax._rates import inverse_root
+from radam_optax._rates import inverse_root, power
 from radam_optax._schedules import update_number
 from radam_optax._updates import scale, trace
 from radam_optax.presets._parts import Betas, descend, is_zero, radam_eps_at_the_raw_root
@@ -139,6 +140,23 @@ def torch_adamw(
 ) -> Optimizer:
     """``torch.optim.AdamW``: :func:`torch_adam` with decoupled weight decay."""
     return torch_adam(lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+
+
+@validated
+def torch_adamax(
+    lr: Rate = 2e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: NonNegative = 1e-8,
+    weight_decay: Rate = 0.0,
+    *,
+    maximize: Flag = False,
+) -> Optimizer:
+    """``torch.optim.Adamax``: ``nu = max(beta2 nu, |g| + eps)`` in the place of the root."""
+    b1, b2 = betas
+    adamax = scale_by_adaptive_rate(
+        momentum=first_moment(b1), rate=chain(infinity_moment(b2, eps), power(-1.0))
+    )
+    return descend(lr, adamax, l2=weight_decay, maximize=maximize)
 
 
 @validated

@@ -182,6 +182,7 @@ COUPLED = (
     "torch_adagrad",
     "torch_rmsprop",
     "torch_adam",
+    "torch_adamax",
     "torch_nadam",
     "torch_radam",
 )
@@ -961,6 +962,7 @@ MOVES = {
         {"amsgrad": True},
     ),
     "torch_radam": (BETAS | {"decoupled_weight_decay": False}, ["step", "exp_avg", "exp_avg_sq"], {}),
+    "torch_adamax": (BETAS | {"lr": 0.002}, ["step", "exp_avg", "exp_inf"], {}),
     "torch_nadam": (
         BETAS | {"lr": 0.002, "momentum_decay": 0.004, "decoupled_weight_decay": False},
         ["step", "mu_product", "exp_avg", "exp_avg_sq"],

@@ -127,6 +127,7 @@ MOVES = {
     "rmsprop": ("RMSprop", {}, functools.partial(rx.rmsprop, decay=0.99, eps_in_sqrt=False)),
     "rmsprop_centred": ("RMSprop", {"centered": True, "momentum": 0.9}, presets.torch_rmsprop),
     "adagrad": ("Adagrad", {"lr_decay": 1e-3}, presets.torch_adagrad),
+    "adamax": ("Adamax", {"weight_decay": 0.1}, presets.torch_adamax),
     "nadam": ("NAdam", {}, presets.torch_nadam),
     "sgd": ("SGD", {"momentum": 0.9}, functools.partial(rx.sgd, momentum=0.9)),
     "sgd_dampened": ("SGD", {"momentum": 0.9, "dampening": 0.5}, presets.torch_sgd),
@@ -329,7 +330,7 @@ def test_a_state_before_the_first_update_is_the_first_state():
             ["weight_decay=0.1", "has <function"],
         ),
         ({"name": "SGD", "momentum": 0.9}, presets.torch_adam(), ["PyTorch's SGD"]),
-        ({"name": "Adamax"}, presets.torch_adam(), ["not of an optimizer that can be moved"]),
+        ({"name": "Adadelta"}, presets.torch_adam(), ["not of an optimizer that can be moved"]),
     ],
     ids=lambda value: value["name"] if isinstance(value, dict) else None,
 )

@@ -44,6 +44,10 @@ TRIALS = {
     ]
     + [{"lr": falling, "weight_decay": 0.1, "decoupled_weight_decay": True}],
     "torch_adamw": [{"lr": 1e-3, "betas": (0.9, 0.99), "eps": 1e-3, "amsgrad": True, "maximize": True}],
+    "torch_adamax": [
+        {"lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.1, "eps": 1e-3, "maximize": m}
+        for m in (False, True)
+    ],
     "torch_nadam": [
         {"lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.1, "eps": 1e-3, "decoupled_weight_decay": d}
         for d in (False, True)

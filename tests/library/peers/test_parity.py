@@ -45,6 +45,8 @@ TORCH = [
     ("Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "amsgrad": True, "eps": 1e-3}),
     *with_decays("AdamW"),
     *with_decays("AdamW", weight_decay=0.1, amsgrad=True, maximize=True),
+    *with_decays("Adamax", weight_decay=0.1, maximize=True),
+    *with_decays("Adamax", eps=1e-3),
     *with_decays("NAdam", momentum_decay=4e-2),
     *with_decays("NAdam", weight_decay=0.1, maximize=True),
     ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
