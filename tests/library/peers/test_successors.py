@@ -328,7 +328,7 @@ def cautious_adamw(learning_rate, b1, b2, eps, weight_decay):
 
 
 def adopt_of_timm(clip_exp, **others):
-    return rx.adopt(use_clipping=clip_exp is not None, **others)
+    return rx.adoptw(use_clipping=clip_exp is not None, **others)
 
 
 TIMM = {
