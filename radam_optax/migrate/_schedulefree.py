@@ -63,14 +63,15 @@ def _progress(index: int, settings: Mapping[str, Any]) -> Progress:
     return Progress(whole("`k`", k), weight_sum, lr_max)
 
 
-def numbers_of(progress: Progress, settings: Mapping[str, Any]) -> dict[str, Any]:
+def numbers_of(progress: Progress, settings: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
     """What a state here keeps of both."""
     b1 = settings["betas"][0] if "betas" in settings else settings["momentum"]
     found = {"weight_sum": progress.weight_sum, "max_lr": max(progress.lr_max, 0.0), "b1": b1}
-    return {name: np.asarray(value) for name, value in found.items()}
+    return {name: [np.asarray(value)] for name, value in found.items()}
 
 
-def kept_of(count: int, numbers: Mapping[str, Any]) -> dict[str, Any]:
+def kept_of(count: int, numbers: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """What a param_group keeps beside its settings, of parameters that are those in training."""
-    progress = Progress(count, float(numbers["weight_sum"]), float(numbers["max_lr"]))
+    (weight_sum,), (max_lr,) = numbers["weight_sum"], numbers["max_lr"]
+    progress = Progress(count, float(weight_sum), float(max_lr))
     return {**progress._asdict(), "train_mode": True, "scheduled_lr": 0.0, "foreach": True}

@@ -25,11 +25,11 @@ from radam_optax.migrate._tensors import array_of
 
 FRESH = object()  # In the place of an array: what `init` makes of the parameter.
 ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace", "e_x", "z")
-NUMBERS = ("weight_sum", "max_lr", "b1")
 # By field. optax's AdEMAMix has names of its own.
 _ROLES = {role: role for role in ROLES} | {"m1": "mu", "m2": "mu"}
 _COUNTS = {"count": 0, "count_m2": 0, "step_count": 1}  # By field: what it is before the first update.
-_DERIVED = ("t", "rho", "r", "adaptive")  # Of a rectification: functions of the count.
+_NUMBERS = ("weight_sum", "max_lr", "b1")
+_DERIVED = ("t", "rho", "r", "adaptive")  # Of a rectification: functions of the count, if b2 is constant.
 
 
 class Statistics(NamedTuple):
@@ -38,10 +38,7 @@ class Statistics(NamedTuple):
     trees: Mapping[str, Sequence[Any]]  # By role, in their order: trees of arrays like the parameters.
     count: int | None  # The number of updates so far; None: the state does not hold it.
     elapsed: float | None  # -log of the product of a scheduled decay, if there is one.
-    numbers: Mapping[str, Any] = {}  # By name, of shape ().
-
-    def how_many(self, name: str) -> int:
-        return len(self.trees.get(name, ())) + (name in self.numbers)
+    numbers: Mapping[str, Sequence[Any]] = {}  # By name, in their order: trees of numbers.
 
 
 def read(state: optax.OptState) -> Statistics:
@@ -51,7 +48,7 @@ def read(state: optax.OptState) -> Statistics:
       ValueError: a part of the state has no role, or its counts differ.
     """
     trees: dict[str, list[Any]] = {}
-    numbers: dict[str, Any] = {}
+    numbers: dict[str, list[Any]] = {}
     clocks: dict[str, set[float]] = {"count": set(), "elapsed": set()}
     for part in _parts(state):
         for name, value in _known(part).items():
@@ -62,7 +59,7 @@ def read(state: optax.OptState) -> Statistics:
             elif name == "elapsed":
                 clocks["elapsed"].add(_clock(name, value))
             else:
-                numbers[name] = _number(name, value)
+                numbers.setdefault(name, []).append(_numbers(name, value))
     for name, values in clocks.items():
         if len(values) > 1:
             raise ValueError(
@@ -83,9 +80,6 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
     """
     template = optimizer.init(params)
     kept = read(template)
-    for name in (*ROLES, *NUMBERS):
-        if kept.how_many(name) != statistics.how_many(name):
-            raise ValueError(_missing(name, statistics, kept, optimizer))
     if kept.elapsed is None and statistics.elapsed is not None:
         raise ValueError(
             f"The given state is of a scheduled decay, but that of {optimizer!r} is constant: pass "
@@ -96,23 +90,30 @@ def write(statistics: Statistics, params: Any, optimizer: optax.GradientTransfor
             f"{optimizer!r} schedules a decay, of whose past the given state knows nothing: pass the "
             "constant one that it had."
         )
+    given, needed = ({**found.trees, **found.numbers} for found in (statistics, kept))
+    for name in (*ROLES, *sorted({*given, *needed} - {*ROLES})):
+        has, needs = (len(found.get(name, ())) for found in (given, needed))
+        if has != needs:
+            raise ValueError(_missing(name, has, needs, optimizer))
     if kept.count is not None and statistics.count is None:
         raise ValueError("The given state does not hold the number of updates so far: pass it as `count`.")
-    if not _is_same(kept.numbers.get("b1"), statistics.numbers.get("b1")):
-        raise ValueError(
-            f"The given state has b1={statistics.numbers['b1'][()]!s}, by which its parameters lie between z "
-            f"and their average; the optimizer is {optimizer!r}. Pass it that `b1`."
-        )
-    trees = {role: iter(found) for role, found in statistics.trees.items()}
+    for own, theirs in zip(kept.numbers.get("b1", ()), statistics.numbers.get("b1", ()), strict=True):
+        if not _is_same(own, theirs):
+            raise ValueError(
+                f"The given state has b1={theirs[()]!s}, by which its parameters lie between z and their "
+                f"average; the optimizer is {optimizer!r}. Pass it that `b1`."
+            )
+    in_order = {name: iter(found) for name, found in given.items()}
 
     def new(name, old):
         if name in _ROLES:
-            return _tree_like(old, next(trees[_ROLES[name]]), _ROLES[name])
+            return _tree_like(old, next(in_order[_ROLES[name]]), _ROLES[name])
         if name in _COUNTS:
             return jnp.asarray((statistics.count or 0) + _COUNTS[name], jnp.int32)
         if name == "elapsed":
             return as_scalar(jnp.asarray(statistics.elapsed))
-        return old if name == "b1" else _number_like(old, statistics.numbers[name])
+        number = next(in_order[name])
+        return old if name == "b1" else jax.tree.map(_number_like, old, number, is_leaf=_is_sum)
 
     def filled(part):
         known = {name: new(name, old) for name, old in _known(part).items()}
@@ -146,26 +147,32 @@ def _clock(name: str, value: Any, start: int = 0) -> float:
     return array.item() - start
 
 
-def _number(name: str, value: Any) -> np.ndarray:
-    """Of a sum in two parts what they make together."""
-    parts = [np.asarray(array_of(f"`{name}`", part)) for part in jax.tree.leaves(value)]
-    if any(part.shape or not np.isfinite(part.astype("float64")) for part in parts):
-        raise ValueError(f"`{name}` must be a finite number; got {value!r}.")
-    return parts[0] if len(parts) == 1 else np.sum([part.astype("float64") for part in parts])
+def _numbers(name: str, value: Any) -> Any:
+    """A number, or several; of a sum in two parts what they make together."""
+
+    def number(x):
+        parts = [np.asarray(array_of(f"`{name}`", part)) for part in jax.tree.leaves(x)]
+        if any(part.shape or not np.isfinite(part.astype("float64")) for part in parts):
+            raise ValueError(f"`{name}` must be a finite number; got {x!r}.")
+        return np.sum([part.astype("float64") for part in parts]) if _is_sum(x) else parts[0]
+
+    return jax.tree.map(number, value, is_leaf=_is_sum)
+
+
+def _is_sum(x: Any) -> bool:
+    return isinstance(x, Sum)
 
 
 def _number_like(old: Any, number: Any) -> Any:
     """A number in the dtype of ``old``, or as a sum in two parts, if that is one."""
-    if not isinstance(old, Sum):
+    if not _is_sum(old):
         return jnp.asarray(number, jnp.result_type(old))
     value = _number_like(old.value, number)
     return Sum(value, _number_like(old.rest, np.float64(number) - np.float64(value)))
 
 
 def _is_same(a: Any, b: Any) -> bool:
-    """Whether two numbers, or None, are equal in the precision of the coarser one."""
-    if a is None or b is None:
-        return a is b
+    """Whether two numbers are equal in the precision of the coarser one."""
     coarse = min(a.dtype, b.dtype, key=lambda dtype: dtype.itemsize)
     return a.astype(coarse) == b.astype(coarse)
 
@@ -174,7 +181,7 @@ def _with_rectifications(state: Any, params: Any, optimizer: Any) -> Any:
     """What a rectification shows for logging is found by making the last update once more."""
 
     def is_shown(part):
-        return isinstance(part, RectificationState)
+        return isinstance(part, RectificationState) and not part.weights
 
     def is_clock(part):
         return isinstance(part, Clock)
@@ -190,7 +197,9 @@ def _with_rectifications(state: Any, params: Any, optimizer: Any) -> Any:
 
 def _known(part: Any) -> dict[str, Any]:
     """What a part of a state says by its names, but for what a link does not need."""
-    named = {*_ROLES, *_COUNTS, *NUMBERS, "elapsed"}
+    named = {*_ROLES, *_COUNTS, *_NUMBERS, "elapsed"}
+    if isinstance(part, RectificationState) and part.weights:
+        named |= {*_DERIVED, "weights"}
     fields = {name: getattr(part, name) for name in getattr(part, "_fields", ()) if name in named}
     return {name: value for name, value in fields.items() if not (type(value) is tuple and not value)}
 
@@ -219,8 +228,7 @@ def _parts(state: Any, at: tuple[Any, ...] = ()) -> Iterator[Any]:
             yield from _parts(getattr(part, name), (*at, *path, jax.tree_util.GetAttrKey(name)))
 
 
-def _missing(role: str, given: Statistics, kept: Statistics, optimizer: Any) -> str:
-    has, needs = given.how_many(role), kept.how_many(role)
+def _missing(role: str, has: int, needs: int, optimizer: Any) -> str:
     what = f"`{role}` is missing in the {'optimizer' if has else 'given state'}"
     if has and needs:
         what = f"`{role}` is there {has} times in the given state, {needs} times in the optimizer"

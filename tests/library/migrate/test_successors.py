@@ -144,6 +144,10 @@ def falling(count):
     return 1.0 / (2 + count)
 
 
+def in_parts(lion, adam):
+    return lambda rate: optax.partition({"a": lion(rate), "b": adam(rate)}, {"weight": "a", "bias": "b"})
+
+
 OPTAX = {
     "adamax": (rx.adamax, optax.adamax, {}),
     "adamaxw": (rx.adamaxw, optax.adamaxw, {"weight_decay": 0.1}),
@@ -156,6 +160,7 @@ OPTAX = {
     ),
     "adopt": (rx.adopt, optax.contrib.adopt, {}),
     "adopt_ahead": (rx.adopt, optax.contrib.adopt, {"nesterov": True}),
+    "partition": (in_parts(rx.lion, rx.adam), in_parts(optax.lion, optax.adam), {}),
     "acprop": (rx.acprop, optax.contrib.acprop, {}),
     "schedule_free": (
         lambda rate, **arguments: rx.schedule_free(rx.scale_by_rms(0.99), rate, **arguments),
@@ -188,12 +193,19 @@ def test_from_and_to_optax(name, x64):
         close(of_optax(halfway, moved, 1)[0], expected)
 
 
-def test_a_schedule_free_run_is_handed_over(x64):
-    """Its sum of weights in both its parts, from which a float32 would lose digits."""
-    constant, schedule = rx.schedule_free_sgd(0.1), rx.schedule_free_sgd(lambda count: 0.1)
+@pytest.mark.parametrize("make", [rx.schedule_free_sgd, functools.partial(rx.radam, b2=lambda count: 0.9)])
+def test_sums_are_handed_over_to_the_last_bit(make):
+    """In both their parts, from which a float32 would lose digits; of a scheduled b2, too."""
+    constant, schedule = make(0.1), make(lambda count: 0.1)
     params, state = follower(constant)(in_jax(), constant.init(in_jax()), 0)
-    close(migrate.hand_over(state, params, schedule), state)
-    with refuses("The given state has b1=0.9", "schedule_free_sgd(b1=0.8)", "Pass it that `b1`."):
+    moved = migrate.hand_over(migrate.hand_over(state, params, schedule), params, constant)
+    jax.tree.map(np.testing.assert_array_equal, moved, state)
+
+
+def test_another_b1_is_not_handed_over():
+    constant, params = rx.schedule_free_sgd(0.1), in_jax()
+    state = constant.init(params)
+    with refuses("The given state has b1=0.9,", "schedule_free_sgd(b1=0.8)", "Pass it that `b1`."):
         migrate.hand_over(state, params, rx.schedule_free_sgd(b1=0.8))
 
 
