@@ -48,16 +48,60 @@ def oracle(name: str, g: np.ndarray, alpha: float) -> np.ndarray:
     return np.array(x)
 
 
-def test_all_optimizers_move_as_loops_in_numpy(x64):
+def successor(name: str, g: np.ndarray, alpha: float) -> np.ndarray:
+    """The same of the later optimizers."""
+    b1, b2 = 0.9, 0.99
+    m = v = largest = total = 0.0
+    x = [0.0]
+    for t, gradient in enumerate(g, start=1):
+        before, v = v, b2 * v + (1 - b2) * gradient**2
+        largest = max(largest, v)
+        rate = alpha / np.sqrt(t)
+        if name.startswith("ADOPT"):
+            v = gradient**2 if t == 1 else v
+            scaled = gradient / np.sqrt(before) if t > 1 else 0.0
+            bound = np.inf if name == "ADOPT, unclipped" else (t - 1) ** 0.25
+            m = b1 * m + (1 - b1) * np.clip(scaled, -bound, bound)
+            step = rate * m
+        elif name == "LaProp":
+            m = b1 * m + (1 - b1) * gradient / np.sqrt(v / (1 - b2**t))
+            step = rate * m / (1 - b1**t)
+        elif name == "Lion":
+            step = rate * np.sign(b1 * m + (1 - b1) * gradient)
+            m = b2 * m + (1 - b2) * gradient
+        else:
+            m = b1 * m + (1 - b1) * gradient
+            if name in ("AdaBound", "AMSBound"):
+                nu = largest if name == "AMSBound" else v
+                low, high = 0.01 * (1 - 1 / (1e-3 * t + 1)), 0.01 * (1 + 1 / (1e-3 * t))
+                scale = alpha * np.sqrt(1 - b2**t) / (1 - b1**t) / np.sqrt(nu)
+                step = np.clip(scale, low, high) / np.sqrt(t) * m
+            elif name.startswith("Padam"):
+                nu = largest if name == "Padam" else v
+                step = rate * m / (1 - b1**t) * np.sqrt(1 - b2**t) / nu**0.25
+            elif name == "NosAdam":
+                total += t**-0.1 * gradient**2
+                step = rate * m / np.sqrt(total / np.sum(np.arange(1, t + 1) ** -0.1))
+            else:
+                assert name == "AdaX"
+                total = (1 + 1e-4) * total + 1e-4 * gradient**2
+                step = rate * m / np.sqrt(total / ((1 + 1e-4) ** t - 1))
+        x.append(np.clip(x[-1] - step, -1.0, 1.0))
+    return np.array(x)
+
+
+@pytest.mark.parametrize("group", ["OPTIMIZERS", "SUCCESSORS"])
+def test_all_optimizers_move_as_loops_in_numpy(group, x64):
     from examples.studies.counterexample import problem
 
-    for name, recipe in problem.OPTIMIZERS.items():
+    loop = {"OPTIMIZERS": oracle, "SUCCESSORS": successor}[group]
+    for name, recipe in getattr(problem, group).items():
         program = problem.make_program(recipe, T, seeds=2)
         carry, record = program(problem.start(recipe, ALPHAS, 2), jnp.asarray(ALPHAS), jnp.asarray(0))
         g = np.asarray(problem.gradients(jnp.asarray(0), T, 2))
         for index, alpha in enumerate(ALPHAS):
             for run in (0, 3, 4):  # Online from 0, and the two stochastic ones.
-                x = oracle(name, g[:, run], alpha)
+                x = loop(name, g[:, run], alpha)
                 played = g[:, run] * x[:-1]
                 best = min(g[:, run].sum(), -g[:, run].sum())
                 close = {"rtol": 1e-9, "atol": 1e-10, "err_msg": f"{name}, {alpha}, {run}"}
@@ -108,13 +152,15 @@ def test_the_verdict_notices_other_numbers():
     results = {}
     for recipes, alphas in (
         (problem.OPTIMIZERS, problem.ALPHAS),
+        (problem.SUCCESSORS, problem.ALPHAS),
         (problem.CONSTANT, problem.CONSTANT_ALPHAS),
     ):
         for name in recipes:
             shape = (points, len(alphas), runs)
             results[name] = alphas, {k: np.zeros(shape) for k in ("x", "regret", "expected_regret")}
     findings = verdict.compare(results, 5_000_000) + verdict.judge(results)
-    assert len(findings) == 33
+    findings += verdict.judge_successors(results)
+    assert len(findings) == 33 + len(problem.SUCCESSORS)
     assert not any(finding.agrees for finding in findings)
 
     reference = verdict.REFERENCE["Adam", 1_000_000]
@@ -125,3 +171,27 @@ def test_the_verdict_notices_other_numbers():
     agrees = [f.agrees for f in verdict.compare(results, 1_000_000) if f.claim.startswith("Adam")]
     assert agrees == [True, True, True]
     assert verdict.compare(results, 999_900) == []
+
+
+@pytest.mark.parametrize(("worst", "agrees"), [(-0.1, [True, True]), (0.1, [True, False])])
+def test_adopt_leaves_the_worst_point_only_if_it_does_with_every_b2(worst, agrees):
+    from examples.studies.counterexample import findings as verdict
+    from examples.studies.counterexample import problem
+
+    x = np.full((2, len(problem.B2S), len(problem.STARTS) + 2), -0.9)
+    clipped = x.copy()
+    clipped[-1, 3, -2:] = worst
+    results = {name: (problem.B2S, {"x": at}) for name, at in (("ADOPT, unclipped", x), ("ADOPT", clipped))}
+    found = verdict.judge_over_b2(results)
+    assert [finding.agrees for finding in found] == agrees
+    assert [finding.note for finding in found] == ["", "" if agrees[1] else verdict.CLIPPED]
+    assert found[1].measured == f"-0.9000; {worst:.4f}"
+
+
+def test_the_sum_of_nosadam_is_exact_where_it_is_not_added_up(x64):
+    from examples.studies.counterexample.decays import nosadam
+
+    t = np.array([1, 2, 999, 1000, 1001, 1002, 5000, 100_000])
+    sums = np.cumsum(np.arange(1.0, t[-1] + 1) ** -0.1)
+    expected = [1 - k**-0.1 / sums[k - 1] for k in t.tolist()]
+    np.testing.assert_allclose(jax.vmap(nosadam(0.1))(jnp.asarray(t - 1)), expected, rtol=1e-12, atol=1e-15)

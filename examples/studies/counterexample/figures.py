@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from examples.lab.style import BLACK, OPTIMIZERS, band
 from examples.studies.counterexample import problem
-from examples.studies.counterexample.runs import POINTS, SGD_SHOWN, SHOWN, Results
+from examples.studies.counterexample.problem import SHOWN
+from examples.studies.counterexample.runs import POINTS, SGD_SHOWN, Results
 
 # The lower line is the wider one, to be seen where several are one.
 WIDTHS = {
@@ -48,8 +50,7 @@ def draw(results: Results, chunk: int) -> Figure:
         row[0].axhline(worst, color="grey", linewidth=0.8, linestyle=(0, (1, 3)))
         row[0].annotate("at x = +1", (1, worst), xycoords=("axes fraction", "data"), ha="right", va="top")
         row[0].set_ylim(0, 0.48)
-        row[1].axhline(-1, color="grey", linewidth=0.8, linestyle=(0, (1, 3)))
-        row[1].set(ylim=(-1.08, 1.08), ylabel="$x_t$ (-1 is the optimum, +1 the worst point)")
+        _show_position(row[1])
         for panel in row:
             panel.grid(alpha=0.3)
     seeds = results["Adam"][1]["x"].shape[2] - online
@@ -67,6 +68,44 @@ def draw(results: Results, chunk: int) -> Figure:
     )
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
+
+
+def draw_successors(results: Results, over_b2: Results, chunk: int) -> Figure:
+    """x over steps of what came after, from the worst point, and x at the end over b2; online to the left."""
+    figure = Figure(figsize=(12, 8), layout="constrained")
+    panels = figure.subplots(2, 2)
+    online, worst = len(problem.STARTS), problem.STARTS.index(1.0)
+    steps = chunk * np.arange(1, POINTS + 1)
+    for name in ("Adam", *problem.SUCCESSORS):
+        alphas, records = results[name]
+        x = records["x"][:, alphas.index(SHOWN)]
+        style: dict[str, Any] = OPTIMIZERS[name] | {"linewidth": 3.0 if name == "Adam" else 1.5}
+        panels[0, 0].plot(steps, x[:, worst], label=name, **style)
+        panels[0, 1].plot(steps, x[:, online:].mean(axis=1), **style)
+    for name, (b2, records) in over_b2.items():
+        at = 1 - np.asarray(b2)
+        panels[1, 0].plot(at, records["x"][-1, :, worst], marker="o", markersize=4, **OPTIMIZERS[name])
+        band(panels[1, 1], at, records["x"][-1, :, online:].T, marker="o", markersize=4, **OPTIMIZERS[name])
+    for panel in panels.flat:
+        _show_position(panel)
+        panel.grid(alpha=0.3)
+    seeds = results["Adam"][1]["x"].shape[2] - online
+    panels[0, 0].set(title=rf"online, from the worst point, $\beta_2={problem.B2}$", xlabel="step t")
+    panels[0, 1].set(title=f"stochastic, from 0: mean of {seeds} seeds", xlabel="step t")
+    for panel in panels[1]:
+        panel.set(xscale="log", xlabel=r"$1-\beta_2$", ylabel=f"$x_t$ at step {steps[-1]:,}")
+    panels[1, 0].set_title(r"Adam and ADOPT over $\beta_2$: online, from the worst point")
+    panels[1, 1].set_title(f"the same, stochastic: mean and range of {seeds} seeds")
+    figure.suptitle(
+        rf"Successors on $f_t = 1010x$ once in 101 steps, $-10x$ otherwise; $\alpha_t={SHOWN:g}/\sqrt{{t}}$"
+    )
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    return figure
+
+
+def _show_position(panel: Axes) -> None:
+    panel.axhline(-1, color="grey", linewidth=0.8, linestyle=(0, (1, 3)))
+    panel.set(ylim=(-1.08, 1.08), ylabel="$x_t$ (-1 is the optimum, +1 the worst point)")
 
 
 def draw_drift(curves: Mapping[str, np.ndarray], roots: Mapping[float, float]) -> Figure:

@@ -6,7 +6,8 @@ from scipy.optimize import root_scalar
 
 from examples.lab.study import Finding
 from examples.studies.counterexample import problem
-from examples.studies.counterexample.runs import SGD_SHOWN, SHOWN, Results
+from examples.studies.counterexample.problem import SHOWN
+from examples.studies.counterexample.runs import SGD_SHOWN, Results
 
 # x_T and R_T / T of an independent simulation in NumPy, online, from x_1 = 0, by T and alpha. The paper
 # shows curves and states neither alpha nor x_1 nor the number of steps.
@@ -92,6 +93,24 @@ NOTE = (
 )
 
 
+# What the papers prove of later optimizers: Taniguchi et al. (2024), Luo et al. (2019), Chen et al. (2020),
+# Huang et al. (2019), Li et al. (2020).
+PROVEN = {
+    "ADOPT": "converges with any b2",
+    "ADOPT, unclipped": "converges with any b2",
+    "AdaBound": "converges",
+    "AMSBound": "converges",
+    "Padam": "converges",
+    "NosAdam": "converges",
+    "AdaX": "converges",
+}
+CLIPPED = (
+    "its bound (t-1)^(1/4) cuts the rare gradient, which alone points the right way; at b2 = 0 that is 101 "
+    "times as long as the others when it is divided by its rate, and counts for less than all of them until "
+    "t is 10^8."
+)
+
+
 def judge(results: Results) -> list[Finding]:
     """What the paper claims of the end of the way and of the average regret."""
 
@@ -130,6 +149,47 @@ def judge(results: Results) -> list[Finding]:
             )
         )
     return findings
+
+
+def judge_successors(results: Results) -> list[Finding]:
+    """Which of the later optimizers leave the worst point, +1, for the better half.
+
+    Online runs start there, and stochastic ones, of which the mean counts, at 0.
+    """
+    findings = []
+    for name in problem.SUCCESSORS:
+        alphas, records = results[name]
+        online, stochastic = _ends(records["x"][-1, alphas.index(SHOWN)])
+        published = PROVEN.get(name)
+        leaves = online < 0 and stochastic < 0
+        findings.append(
+            Finding(
+                f"{name} {'leaves' if published else 'stays at'} the worst point (online; stochastic)",
+                published or "-",
+                f"{online:.4f}; {stochastic:.4f}",
+                bool(leaves if published else online > 0.9 and stochastic > 0.8),
+                CLIPPED if name == "ADOPT" and not leaves else "",
+            )
+        )
+    return findings
+
+
+def judge_over_b2(results: Results) -> list[Finding]:
+    """Whether ADOPT leaves the worst point with every b2, as it ends at the worst of them."""
+    findings = []
+    for name in ("ADOPT, unclipped", "ADOPT"):
+        ends = np.array([_ends(x) for x in results[name][1]["x"][-1]])
+        online, stochastic = ends.max(axis=0)
+        leaves = bool((ends < 0).all())
+        note = "" if leaves or name != "ADOPT" else CLIPPED
+        claim = f"{name}: leaves the worst point with every b2 (online; stochastic)"
+        findings.append(Finding(claim, PROVEN[name], f"{online:.4f}; {stochastic:.4f}", leaves, note))
+    return findings
+
+
+def _ends(x: np.ndarray) -> tuple[float, float]:
+    """Of the runs: the online one from +1, and the mean of the stochastic ones."""
+    return x[problem.STARTS.index(1.0)], x[len(problem.STARTS) :].mean()
 
 
 def explain() -> tuple[list[Finding], dict[float, float]]:

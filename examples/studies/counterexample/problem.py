@@ -4,7 +4,7 @@ On [-1, 1], f_t(x) = 1010 x at t = 1, 102, 203, ... and -10 x otherwise; in the 
 probability 0.01. The optimum is -1; the sum over a period of 101 steps is 20 x.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ import optax
 
 import radam_optax as rx
 from examples.lab.training import Recipe
+from examples.studies.counterexample.decays import adax, nosadam
 
 RARE, FREQUENT, PERIOD = 1010.0, -10.0, 101
 PROBABILITY = 0.01  # Of RARE, in the stochastic form.
@@ -53,6 +54,34 @@ OPTIMIZERS: dict[str, Recipe] = {
     "Adam, b2 = 0.999": _adam(0.999),
     "Adam, b2 = 0.9999": _adam(0.9999),
 }
+
+
+def _remembering(b2: Callable[[Any], Any]) -> Recipe:
+    """Adam whose second moment has a schedule of decays that give its past more weight than Adam does."""
+    direction = rx.scale_by_adaptive_rate(
+        momentum=rx.first_moment(B1, debias=False),
+        rate=optax.chain(rx.second_moment(b2, debias=False), rx.inverse_root(0.0)),
+    )
+    return lambda alpha: optax.chain(
+        direction, rx.scale_by_learning_rate(rx.inverse_sqrt_decay(alpha)), to_box
+    )
+
+
+# AdaBound ends as SGD with this learning rate, over the root of t as all others; its default, 0.1, is made
+# for gradients of about 1.
+BOUND = {"final_lr": 0.01, "eps": 0.0}
+SUCCESSORS: dict[str, Recipe] = {
+    "ADOPT": decaying(rx.adopt, b1=B1, b2=B2),
+    "ADOPT, unclipped": decaying(rx.adopt, b1=B1, b2=B2, use_clipping=False),
+    "LaProp": decaying(rx.laprop, b1=B1, b2=B2, eps=0.0),
+    "AdaBound": decaying(rx.adabound, b1=B1, b2=B2, **BOUND),
+    "AMSBound": decaying(rx.adabound, b1=B1, b2=B2, amsbound=True, **BOUND),
+    "Padam": decaying(rx.padam, b1=B1, b2=B2, eps=0.0, amsgrad=True),
+    "Padam, no maximum": decaying(rx.padam, b1=B1, b2=B2, eps=0.0),
+    "NosAdam": _remembering(nosadam(0.1)),
+    "AdaX": _remembering(adax(1e-4)),
+    "Lion": decaying(rx.lion, b1=B1, b2=B2, weight_decay=0.0),
+}
 # A constant learning rate and the bias correction of PyTorch.
 CONSTANT: dict[str, Recipe] = {
     "Adam, constant": lambda alpha: optax.chain(rx.adam(alpha, B1, B2, 0.0), to_box),
@@ -61,6 +90,14 @@ CONSTANT: dict[str, Recipe] = {
     ),
 }
 CONSTANT_ALPHAS = (0.001, 0.01)
+# Functions of b2; alpha is that of the pictures.
+SHOWN = 0.5
+OVER_B2: dict[str, Recipe] = {
+    "Adam": lambda b2: decaying(rx.adam, b1=B1, b2=b2, eps=0.0, bias_correction=False)(SHOWN),
+    "ADOPT": lambda b2: decaying(rx.adopt, b1=B1, b2=b2)(SHOWN),
+    "ADOPT, unclipped": lambda b2: decaying(rx.adopt, b1=B1, b2=b2, use_clipping=False)(SHOWN),
+}
+B2S = (0.0, 0.3, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997, 0.9999)
 
 
 def gradients(chunk: jax.Array, length: int, seeds: int) -> jax.Array:
