@@ -78,8 +78,8 @@ class ScaleByAdaptiveRateState(NamedTuple):
 def scale_by_adaptive_rate(rate: Link | None = None, momentum: Link | None = None) -> Optimizer:
     """The generic method: ``updates = momentum(g) * rate(g)``.
 
-    A momentum may have such a product among its links: of gradients that have been scaled LaProp, ADOPT and
-    Lion are the momentum.
+    Either may have such a product among its links: LaProp and ADOPT are the momentum of gradients that have
+    been scaled before. All of them go by one clock.
 
     Args:
       rate: psi, a chain of links from the gradient to the elementwise learning rate. It receives the
