@@ -84,7 +84,8 @@ def delayed_mixture(learning_rate=0.1, b1=0.9, b2=0.99, eps=1e-3):
     nu_before = rx.second_moment(rx.from_first(b2), debias=False, delayed=0.0)
     inner = rx.scale_by_adaptive_rate(
         momentum=optax.chain(
-            rx.mixture((1.0, rx.first_moment(b1)), (lambda _: 0.5, optax.chain(change, rx.delay(2)))),
+            rx.scale_by_adaptive_rate(momentum=rx.first_moment(b1)),
+            rx.mixture((1.0, optax.identity()), (lambda _: 0.5, optax.chain(change, rx.delay(2)))),
             rx.clip(lambda count: 1 + count),
         ),
         rate=optax.chain(nu_before, rx.inverse_root(floor=eps), rx.power(0.5), rx.ceiling(b1)),

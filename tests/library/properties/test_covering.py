@@ -12,7 +12,7 @@ from tests.support.recipes import CATALOGUE, COVERING, RECIPES, build
 
 PACKAGE = str(pathlib.Path(rx.__file__).parent)
 # Where a function is a recipe and nothing else.
-OF_RECIPES = ("_optimizers.py", "_transforms.py", "presets")
+OF_RECIPES = ("_optimizers.py", "_successors.py", "_transforms.py", "_schedules.py", "presets")
 PARAMS = {"w": jnp.ones(2), "h": jnp.ones(3, "bfloat16"), "z": jnp.ones(1, "complex64")}
 
 
