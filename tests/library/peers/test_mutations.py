@@ -1,7 +1,8 @@
-"""The comparisons of test_parity can fail: every preset, changed in one place, is told from the original.
+"""The comparisons of test_parity and test_successors can fail: every line, changed in one place, is noticed.
 
-The source of the presets is changed as a careless hand would: two links swapped, a link left out, a
-power or a sign turned round, a bias correction switched, a constant moved.
+The source of the presets and of the successors is changed as a careless hand would: two links swapped, a
+link, a part of a mixture or a delay left out, a weight w taken for 1 - w, a power or a sign turned round, a
+bias correction switched, a constant moved.
 """
 
 import ast
@@ -13,22 +14,66 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from radam_optax import presets
+import radam_optax as rx
+from radam_optax import _successors, presets
 from tests.support.parity import NOISE, build, distance, follow
 
-# The files of the presets; what they share comes first.
-FILES = sorted(
-    pathlib.Path(presets.__file__).parent.glob("_[a-z]*.py"), key=lambda file: (file.stem != "_parts", file)
-)
+# The files of the presets, of which what they share comes first, and that of the successors.
+FILES = [
+    *sorted(
+        pathlib.Path(presets.__file__).parent.glob("_[a-z]*.py"),
+        key=lambda file: (file.stem != "_parts", file),
+    ),
+    pathlib.Path(_successors.__file__),
+]
 STEPS = 320  # To just behind the first spike.
 
 
 def falling(count):
-    return 1e-3 / (1 + count)
+    return 1e-3 / (1 + jnp.asarray(count, float))
 
 
-# Every preset with settings under which each of its links counts.
-TRIALS = {
+def rising(count):
+    return 1e-3 * jnp.asarray(count, float)
+
+
+def warming_up(count):
+    return 0.9 - 0.4 / (1 + jnp.asarray(count, float))
+
+
+COARSE = {"learning_rate": 1e-3, "b2": 0.99, "eps": 1e-3}
+DECAYING = COARSE | {"weight_decay": 0.1}
+SUCCESSORS = {
+    "laprop": [DECAYING],
+    "adopt": [COARSE | {"eps": 1.0}, COARSE | {"nesterov": True}, COARSE | {"use_clipping": False}],
+    "adoptw": [DECAYING, DECAYING | {"b2": 0.9999, "eps": 1e-6}],
+    "acprop": [DECAYING | {"eps_root": 1e-4}],
+    "ademamix": [DECAYING | {"b3": 0.98, "eps_root": 1e-4}],
+    "adan": [
+        {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.7, "eps": 1e-3, "eps_root": 1e-4, "weight_decay": 0.1}
+    ],
+    "lion": [{"learning_rate": 1e-3, "weight_decay": 0.1}, {"learning_rate": 1e-3, "b1": warming_up}],
+    "scale_by_lion": [{"mode": "smooth", "smooth_beta": 0.5}, {"mode": "refined"}],
+    "adam_atan2": [{"learning_rate": 1e-3, "b": 2.0, "weight_decay": 0.1}],
+    "padam": [DECAYING | {"amsgrad": flag} for flag in (False, True)],
+    "adabound": [
+        *(COARSE | {"gamma": 0.1, "amsbound": flag} for flag in (False, True)),
+        {"learning_rate": rising, "base_lr": 1e-3, "gamma": 0.1},
+        {"learning_rate": falling, "gamma": 0.1},
+        {"learning_rate": 1.0},
+    ],
+    "adamod": [COARSE | {"learning_rate": falling, "b3": 0.98}],
+    "qhadam": [DECAYING | {"nus": (0.7, 0.8)}],
+    "stable_adamw": [DECAYING],
+    "schedule_free_sgd": [
+        {"learning_rate": 1e-2, "warmup_steps": 100, "weight_decay": 0.1, "r": 2.0},
+        {"learning_rate": 1e-2},
+    ],
+    "schedule_free_adamw": [DECAYING | {"warmup_steps": 100, "r": 2.0}],
+    "schedule_free_radam": [DECAYING | {"r": 2.0, "silent_sgd_phase": flag} for flag in (False, True)],
+}
+# Every line with settings under which each of its links counts.
+TRIALS = SUCCESSORS | {
     "torch_sgd": [
         {"lr": 1e-3, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1, "maximize": True},
         {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
@@ -72,6 +117,10 @@ TRIALS = {
 ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult}
 
 
+def place(node):
+    return getattr(node, "place", "")
+
+
 def changes(node):
     """What can be done to a node: pairs of a description and a function that does it in place."""
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "chain":
@@ -80,10 +129,19 @@ def changes(node):
             if i:
                 swap = f"{ast.unparse(node.args[i])} before {ast.unparse(node.args[i - 1])}"
                 yield swap, lambda n, i=i: n.args.insert(i - 1, n.args.pop(i))
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "mixture":
+        for i, part in enumerate(node.args):
+            yield f"leave out {ast.unparse(part)}", lambda n, i=i: n.args.pop(i)
+            yield (
+                f"the rest of the weight in {ast.unparse(part)}",
+                lambda n, i=i: weigh_by_the_rest(n.args[i]),
+            )
+    elif isinstance(node, ast.Call) and "delayed" in (names := [k.arg for k in node.keywords]):
+        yield f"no delay in {ast.unparse(node)}", lambda n: n.keywords.pop(names.index("delayed"))
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield f"{not node.value} for {node.value}", lambda n: setattr(n, "value", not n.value)
+        yield f"{not node.value} for {node.value}{place(node)}", lambda n: setattr(n, "value", not n.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        yield f"{node.value + 1} for {node.value}", lambda n: setattr(n, "value", n.value + 1)
+        yield f"{node.value + 1} for {node.value}{place(node)}", lambda n: setattr(n, "value", n.value + 1)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield f"+ for - in {ast.unparse(node)}", lambda n: setattr(n, "op", ast.UAdd())
     elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
@@ -91,10 +149,18 @@ def changes(node):
         yield f"{other.__name__} in {ast.unparse(node)}", lambda n: setattr(n, "op", other())
 
 
+def weigh_by_the_rest(part):
+    part.elts[0] = ast.BinOp(ast.Constant(1), ast.Sub(), part.elts[0])
+
+
 def body_nodes(function):
-    """All nodes of a function but its signature and its docstring."""
+    """All nodes of a function but its signature and its docstring; keywords' values know their place."""
     code = function.body[1:] if ast.get_docstring(function) else function.body
-    return [node for statement in code for node in ast.walk(statement)]
+    nodes = [node for statement in code for node in ast.walk(statement)]
+    for call in nodes:
+        for keyword in call.keywords if isinstance(call, ast.Call) else ():
+            keyword.value.place = f" in {ast.unparse(call)}"
+    return nodes
 
 
 def source():
@@ -122,8 +188,8 @@ def sites():
 
 
 def users(name):
-    """The presets that call a function, directly or not."""
-    calls = {f.name: {n.id for n in body_nodes(f) if isinstance(n, ast.Name)} for f in functions(source())}
+    """The lines that call a function or have it for a default, directly or not."""
+    calls = {f.name: {n.id for n in ast.walk(f) if isinstance(n, ast.Name)} for f in functions(source())}
     found = {name}
     while more := {f for f, called in calls.items() if called & found} - found:
         found |= more
@@ -152,7 +218,8 @@ ORIGINALS = {}
 
 def original(preset, index):
     if (preset, index) not in ORIGINALS:
-        ORIGINALS[preset, index] = path(presets, preset, TRIALS[preset][index])
+        module = rx if preset in SUCCESSORS else presets
+        ORIGINALS[preset, index] = path(module, preset, TRIALS[preset][index])
     return ORIGINALS[preset, index]
 
 
@@ -172,16 +239,44 @@ def test_the_original_is_not_noticed():
     assert np.isfinite(original("torch_adam", 0)).all()
 
 
-def test_the_files_as_one_module_hold_every_preset_once_and_are_not_noticed():
+def test_the_files_as_one_module_hold_every_line_once_and_are_not_noticed():
     names = [f.name for f in functions(source())]
     assert len(names) == len(set(names))
-    assert set(TRIALS) == set(presets.__all__) <= set(names)
+    assert set(TRIALS) - set(SUCCESSORS) == set(presets.__all__) <= set(names)
+    lines = {f.name for f in functions(ast.parse(FILES[-1].read_text("utf-8"))) if f.name[0] != "_"}
+    assert {name for name in lines if not name.startswith("scale_by_")} == set(SUCCESSORS) - {"scale_by_lion"}
     together = executed(source())
-    assert not any(is_noticed(together, preset, 0) for preset in TRIALS)
+    assert not any(is_noticed(together, preset, 0) for preset in presets.__all__)
 
 
-# Short cuts past links that would do nothing.
-SAME = {("is_zero", "1 for 0")}
+@pytest.mark.full
+def test_no_trial_notices_what_has_not_changed():
+    together = executed(source())
+    noticed = [trial for trial in every_trial() if is_noticed(together, *trial)]
+    assert noticed == []
+
+
+def every_trial(lines=TRIALS):
+    return [(line, index) for line in lines for index in range(len(TRIALS[line]))]
+
+
+# What is no change: short cuts past links that would do nothing,
+NU_BEFORE = "second_moment(from_first(b2), debias=False, delayed=0.0, dtype=nu_dtype)"
+SAME = {
+    ("is_zero", "1 for 0"),
+    # An average that starts at its first term needs no correction, and no step is taken before it has one.
+    ("scale_by_adopt", f"True for False in {NU_BEFORE}"),
+    ("scale_by_adopt", f"1.0 for 0.0 in {NU_BEFORE}"),
+    # Factors in another order.
+    ("adabound", "debias(b1) before debias(b2, power=-0.5)"),
+    ("adamod", "debias(b1) before debias(b2, power=-0.5)"),
+    ("adamod", "scale_by_learning_rate(learning_rate, flip_sign=False) before debias(b1)"),
+    (
+        "adamod",
+        "scale(-1.0) before "
+        "scale_by_adaptive_rate(momentum=first_moment(b1, debias=False, dtype=mu_dtype), rate=rate)",
+    ),
+}
 
 
 @pytest.mark.full
@@ -190,5 +285,4 @@ SAME = {("is_zero", "1 for 0")}
 )
 def test_every_change_is_noticed(name, i, j, description):
     module = mutant(name, i, j)
-    trials = [(preset, index) for preset in users(name) for index in range(len(TRIALS[preset]))]
-    assert any(is_noticed(module, *trial) for trial in trials), description
+    assert any(is_noticed(module, *trial) for trial in every_trial(users(name))), description
