@@ -344,3 +344,60 @@ def test_questions_to_the_state_are_answered(wrap):
     assert stats["count"] == 7
     assert stats["adaptive"]
     assert stats["r"] == rx.rectification(0.999, 7).r
+
+
+def test_adan_weighs_the_change_by_its_own_decay():
+    """optax weighs it by the rest, 1 - b2: a b2 of 0.92 has the effect of 0.08."""
+    b1, b2, b3 = 0.98, 0.92, 0.99
+
+    def second_update(weight):
+        g, change = 3.0, 2.0  # After a first gradient of 1, whose change is 0.
+        m = (b1 * (1 - b1) + (1 - b1) * g) / (1 - b1**2)
+        v = (1 - b2) * change / (1 - b2**2)
+        n = (b3 * (1 - b3) + (1 - b3) * (g + weight * change) ** 2) / (1 - b3**2)
+        return -(m + weight * v) / np.sqrt(n)
+
+    gradients = np.array([1.0, 3.0], "float32")
+    _, updates = run(rx.adan(1.0, b1, b2, b3, eps=0.0, eps_root=0.0), gradients)
+    np.testing.assert_allclose(updates[1], second_update(b2), rtol=1e-6)
+    _, peer = run_optax(optax.adan(1.0, b1, b2, b3, eps=0.0, eps_root=0.0), gradients)
+    np.testing.assert_allclose(peer[1], second_update(1 - b2), rtol=1e-5)
+
+
+def test_schedule_free_weighs_by_the_learning_rate_of_the_step():
+    """optax's average has the next step's weight: of z = -1, -3 it makes (4 z_1 + 9 z_2) / 13."""
+
+    def rising(count):
+        return jnp.asarray(count, float) + 1
+
+    def averaged(tx, average):
+        y = jnp.zeros([])
+        state = tx.init(y)
+        for _ in range(2):
+            updates, state = tx.update(jnp.ones([]), state, y)
+            y = y + updates
+        return average(state, y)
+
+    ours = averaged(rx.schedule_free(optax.identity(), rising), rx.schedule_free_eval_params)
+    np.testing.assert_allclose(ours, -(1 * 1 + 4 * 3) / 5, rtol=1e-6)
+    with standard_promotion:
+        tx = optax.contrib.schedule_free(optax.sgd(rising), rising)
+        peer = averaged(tx, optax.contrib.schedule_free_eval_params)
+    np.testing.assert_allclose(peer, -(4 * 1 + 9 * 3) / 13, rtol=1e-6)
+
+
+def test_adopt_clips_at_the_fourth_root_of_the_past_steps():
+    """pytorch_optimizer's counts the step at hand among them, so that its second step is 19 % longer."""
+    gradients = np.array([1.0, 100.0], "float32")
+    _, updates = run(rx.adopt(1.0), gradients)
+    np.testing.assert_allclose(updates[1], -0.1, rtol=1e-6)
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra 'parity')")
+    package = pytest.importorskip(
+        "pytorch_optimizer", reason="pytorch_optimizer is not installed (group 'peers')"
+    )
+    p = torch.zeros(1, requires_grad=True)
+    peer = package.ADOPT([p], lr=1.0)
+    for g in gradients:
+        p.grad = torch.full([1], float(g))
+        peer.step()
+    np.testing.assert_allclose(p.detach(), -0.1 * 2**0.25, rtol=1e-6)
