@@ -7,7 +7,7 @@ and ``tests/benchmarks`` has it by its place. So ``pytest -m full`` is what the 
 test never asks in which form it runs. Helpers are in ``tests/support``: `forms.in_forms` marks all cases but
 a few, `recipes.every_recipe` does so for the recipes, `recipes.every_group` for those that share a program;
 `forks.forks` starts the processes of tests from one that has imported what they need, `programs.start` those
-of examples and benchmarks.
+of examples and benchmarks; `compiler` is what XLA is told, so that programs are compiled in half of the time.
 
 Strict everywhere: dtype promotion, rank promotion; warnings are errors (pyproject.toml).
 """

@@ -14,23 +14,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.support.compiler import QUICK
 from tests.support.programs import run, start
 
 for package in ("flax", "matplotlib", "mlxtend", "orbax", "rich", "sklearn", "tokenizers"):
     pytest.importorskip(package)
 
 ROOT = Path(__file__).parents[2]
-STUDIES = [
-    "convex",
-    "counterexample",
-    "language_model",
-    "learning_rates",
-    "moving_average",
-    "sparse_spike",
-    "trajectories",
-    "variance",
-    "warmup",
-]
+# By name, what makes it smaller still.
+STUDIES = {
+    "convex": (),
+    "counterexample": ("--steps", "100000", "--seeds", "2"),
+    "language_model": ("--steps", "100"),
+    "learning_rates": (),
+    "moving_average": ("--seeds", "2"),
+    "sparse_spike": ("--steps", "300"),
+    "trajectories": ("--frames", "3"),
+    "variance": ("--seeds", "1"),
+    "warmup": (),
+}
 TOO_SHORT = {"learning_rates", "warmup"}  # Quick runs of these say that they are no ground for a verdict.
 
 
@@ -42,7 +44,8 @@ def refuse(constant: str) -> None:
 def test_a_quick_study_writes_what_it_promises(name, tmp_path):
     from matplotlib.image import imread
 
-    code, out, err = run("examples", name, "--quick", "--out", str(tmp_path))
+    options = ("--quick", *STUDIES[name], "--out", str(tmp_path))
+    code, out, err = run("examples", name, *options, environment={"XLA_FLAGS": QUICK})
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     files = {file.name for file in tmp_path.iterdir()}
