@@ -169,7 +169,8 @@ def difference(*, dtype: AnyDType = None) -> optax.GradientTransformation:
 
 def _change(x, previous, first):
     # TPU compilers make one loop of results that the update is computed from, but a copy, in a loop of its
-    # own, of what merely comes in. There the copy is a choice that says only that x is NaN where it is.
+    # own, of what merely comes in. There the copy is a choice that says only that x is NaN where it is; on
+    # CPU and GPU that would be another array.
     kept = jax.lax.platform_dependent(x, tpu=_chosen, default=lambda x: x)
     return jax.lax.select(first, jax.lax.full_like(x, 0), kept - previous), kept
 
