@@ -104,7 +104,8 @@ def ademamix_b3(b1: OpenDecay, b3: OpenDecay, steps: Count) -> Schedule:
 
 def progress(count: ArrayLike, steps: ArrayLike) -> jax.Array:
     """``min(1, t / steps)``, and 1 for no steps."""
-    return jnp.minimum(1, update_number(count) / jnp.maximum(1, steps))
+    t = update_number(count)
+    return jnp.minimum(1, t / jnp.maximum(1, steps).astype(t.dtype))
 
 
 def update_number(count: ArrayLike) -> jax.Array:
