@@ -60,6 +60,7 @@ def train(
     chunk: int,
     status: Callable[[dict[str, np.ndarray]], str],
     mapped: Callable[..., Any] = jax.vmap,
+    evaluated: Callable[[Any, Any], Any] = lambda state, params: params,
 ) -> dict[str, np.ndarray]:
     """Trains ``len(rates) * seeds`` models for ``steps`` steps, a multiple of ``chunk``.
 
@@ -77,6 +78,7 @@ def train(
       chunk: steps between two points of the curves.
       status: a few words on a point, whose values have shape (rates, seeds).
       mapped: ``jax.vmap``, or :func:`one_by_one`.
+      evaluated: the parameters to evaluate, of the optimizer's state and those in training.
 
     Returns:
       ``train_loss``, the mean over a chunk's batches, and the measures of ``task.evaluate`` at its end,
@@ -95,7 +97,8 @@ def train(
             return run, loss
 
         run, losses = jax.lax.scan(step, run, batches)
-        measures = evaluate(task, graph, run.params, run.variables, held_out)
+        params = evaluated(run.opt_state, run.params)
+        measures = evaluate(task, graph, params, run.variables, held_out)
         return run, {"train_loss": losses.mean()} | measures
 
     parts = [nnx.split(task.make(nnx.Rngs(seed)), nnx.Param, ...) for seed in range(seeds)]

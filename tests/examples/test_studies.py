@@ -28,6 +28,7 @@ STUDIES = {
     "language_model": ("--steps", "100"),
     "learning_rates": (),
     "moving_average": ("--seeds", "2"),
+    "schedules": (),
     "sparse_spike": ("--steps", "300"),
     "trajectories": ("--frames", "3"),
     "variance": ("--seeds", "1"),
