@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,9 @@ from radam_optax._core.domains import (
 from radam_optax._core.leaves import abs_sq, map_leaves, raised, reciprocal, root, times
 from radam_optax._core.messages import warn
 from radam_optax._core.states import expect, full_like
-from radam_optax._core.values import Optimizer, Schedule, as_scalar, in_dtype_of, is_static, scheduled
+from radam_optax._core.values import Optimizer, Scalar, Schedule, as_scalar, in_dtype_of, is_static, scheduled
+
+Exponent = Annotated[Scalar, number_in("[-2, 2]")]
 
 
 @validated
@@ -84,13 +86,14 @@ def _inverse_from_floor(v, eps_root, eps, floor):
 
 
 @validated
-def power(exponent: Real) -> optax.GradientTransformation:
+def power(exponent: Exponent) -> optax.GradientTransformation:
     """A power of a rate: ``l^exponent``, behind :func:`inverse_root` a dial from plain momentum to Adam.
 
     A rate of 0 stays 0, also under a negative exponent, but for the exponent 0, which makes every rate 1.
 
     Args:
-      exponent: dimensionless. 1 leaves the rate as it is; -1 makes one of a statistic that is no square.
+      exponent: dimensionless, in [-2, 2]. 1 leaves the rate as it is; -1 makes one of a statistic that is no
+        square.
 
     Source: Chen et al. (2020), Padam.
     """

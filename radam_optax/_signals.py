@@ -39,7 +39,7 @@ class DelayState(NamedTuple):
 
 @validated
 def delay(
-    steps: Annotated[int, size(1)] = 1,
+    steps: Annotated[int, size(1, 1000)] = 1,
     initial: Real = 0.0,
     *,
     real: Flag = False,
@@ -50,8 +50,8 @@ def delay(
     Behind an average, its own argument ``delayed`` does the same for one step, and needs no array for it.
 
     Args:
-      steps: how many updates, a whole number >= 1. Each takes an array of the parameter's shape, and time
-        to move it.
+      steps: how many updates, a whole number in [1, 1000]. Each takes an array of the parameter's shape, and
+        time to move it.
       initial: what comes out of the first ``steps`` updates, in the units of what comes in.
       real: whether what comes in is real where the parameter is complex, as a second moment is.
       dtype: dtype of what is held; None: that of the parameter, but at least float32.
@@ -326,8 +326,9 @@ def signal(name: Annotated[str, identifier]) -> Optimizer:
         del updates, params
         if name not in extra_args:
             raise ValueError(
-                f"`signal({name!r})` hears nothing: put it into the rate of `scale_by_adaptive_rate`, for "
-                "'momentum' or 'gradient', or into a `with_signal` of that name."
+                f"`name` must be that of a signal; there is no {name!r} where this `signal` stands. Put it "
+                "into the rate of `scale_by_adaptive_rate`, for 'momentum' or 'gradient', or into a "
+                "`with_signal` of that name."
             )
         return extra_args[name], state
 

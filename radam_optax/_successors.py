@@ -33,13 +33,13 @@ from radam_optax._core.domains import (
     Rate,
     RealDType,
     Weight,
-    function,
     number_in,
     one_of,
     pair,
+    schedulable,
 )
 from radam_optax._core.leaves import map_leaves, times
-from radam_optax._core.values import Optimizer, ScalarOrSchedule, Schedule, as_scalar, value_at
+from radam_optax._core.values import Optimizer, ScalarOrSchedule, as_scalar, value_at
 from radam_optax._moments import (
     amsgrad_max,
     belief_moment,
@@ -57,7 +57,7 @@ from radam_optax._updates import add_decayed_weights, scale, scale_by_learning_r
 Shares = Annotated[tuple[float, float], pair(number_in("(-inf, inf)"))]
 Partial = Annotated[float, number_in("[0, 0.5]")]
 LionMode = Annotated[Literal["hard", "smooth", "refined"], one_of("hard", "smooth", "refined")]
-BoundOfStep = Annotated[Schedule, function]
+BoundOfStep = Annotated[ScalarOrSchedule, schedulable(number_in("[0, inf)"))]
 
 
 @validated
@@ -126,7 +126,7 @@ def scale_by_adopt(
 
     Args:
       eps: the least denominator. use_clipping: keep scaled gradients within ``clip_value_fn``.
-      clip_value_fn: of the count of past updates.
+      clip_value_fn: a schedule of the count of past updates, or a number >= 0.
 
     Source: Taniguchi et al. (2024), Algorithm 2 and the authors' code.
     """
@@ -134,8 +134,7 @@ def scale_by_adopt(
     nu_before = second_moment(from_first(b2), debias=False, delayed=0.0, dtype=nu_dtype)
 
     def bound(count):
-        value = clip_value_fn(count) if use_clipping else jnp.inf
-        return jnp.where(count == 0, 0, value)
+        return jnp.where(count == 0, 0, value_at(clip_value_fn, count) if use_clipping else jnp.inf)
 
     return scale_by_adaptive_rate(
         momentum=chain(
@@ -551,11 +550,13 @@ def adabound(
 
 def _first(learning_rate):
     rate = value_at(learning_rate, jnp.zeros([], jnp.int32))
-    if not isinstance(rate, jax.core.Tracer) and rate == 0:
+    if isinstance(rate, jax.core.Tracer) or rate != 0:
+        return rate
+    if callable(learning_rate):
         raise ValueError(
             "`base_lr` must be given where `learning_rate` begins at 0: the bounds are relative to it."
         )
-    return rate
+    return 1.0  # Nothing moves, whatever the bounds are.
 
 
 @validated

@@ -109,10 +109,10 @@ def cautious_angles(learning_rate=0.1, b1=0.9, b2=0.99):
     )
 
 
-def rectified_acprop(learning_rate=0.1, b1=0.9):
+def rectified_acprop(learning_rate=0.1, b1=0.9, b2=0.99):
     """Rectified by a decay that is a schedule."""
     before = rx.first_moment(b1, debias=False, delayed=0.0)
-    b2 = warming_up(0.99)
+    b2 = warming_up(b2)
     return optax.chain(
         rx.scale_by_adaptive_rate(
             optax.chain(
@@ -227,6 +227,14 @@ PRESETS = {
     "official_radam": preset("official_radam", weight_decay=0.01),
 }
 CATALOGUE = list(RECIPES)
+# Those that are more than a momentum times a power of an average of squares: what holds of every such product
+# from the smallest to the largest numbers need not hold of them.
+SUCCESSORS = (
+    *("nadamw", "adamax", "radam_scheduled", "laprop", "adopt", "acprop", "ademamix", "adan", "lion"),
+    *("adam_atan2", "padam", "adabound", "adamod", "qhadam", "stable_adamw", "schedule_free_sgd"),
+    *("schedule_free_adamw", "schedule_free_radam", "delayed_mixture", "cautious_angles", "rectified_acprop"),
+    "radam_ademamix",
+)
 RECIPES |= PRESETS
 
 # Between them they go through every function of the package that any recipe goes through but the recipes

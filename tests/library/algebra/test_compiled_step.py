@@ -14,7 +14,13 @@ from tests.support.compiler import AS_USERS
 LEAF = jax.ShapeDtypeStruct((64, 64), jnp.float32)
 # XLA's CPU compiler keeps an array of a leaf where a quotient or root is used twice, as it computes it once,
 # or where it writes a momentum in place before it has read the old one. Those for TPUs and GPUs do not.
-KEEPS_AN_ARRAY = {"adabelief", "adadelta", "adam_2k", "rmsprop_nesterov"}
+KEEPS_ARRAYS = dict.fromkeys(("adabelief", "adadelta", "adam_2k", "rmsprop_nesterov"), 2) | {
+    # optax's have as many, or, of ACProp, one more; a mean over a leaf is taken before it is used.
+    **dict.fromkeys(("adopt", "adan", "lion", "adamod", "schedule_free_sgd", "schedule_free_adamw"), 2),
+    "schedule_free_radam": 2,
+    "acprop": 3,
+    "stable_adamw": 4,
+}
 
 
 def temporary_bytes(tx):
@@ -27,8 +33,8 @@ def temporary_bytes(tx):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_step_has_no_temporary_array_of_the_size_of_a_leaf(name):
-    allowed = 2 * (name in KEEPS_AN_ARRAY)
-    assert temporary_bytes(CATALOGUE[name].ours()) < (allowed + 0.25) * 4 * LEAF.size
+    allowed = KEEPS_ARRAYS.get(name, 0) + 0.25
+    assert temporary_bytes(CATALOGUE[name].ours()) < allowed * 4 * LEAF.size
 
 
 def test_a_temporary_array_would_be_noticed():

@@ -52,7 +52,7 @@ INTERVALS = {
     "threshold": "[2, inf)",  # With variance="exact"; see the test of the other one.
     "fallback": "(-inf, inf)",
     "power": "(-inf, inf)",
-    "exponent": "(-inf, inf)",
+    "exponent": "[-2, 2]",
     "floor": "[0, inf)",
     "delayed": "[0, inf)",
     "b3": "[0, 1)",
@@ -121,7 +121,7 @@ STEPS = {
     "ademamix_b3": "steps",
 }
 SIZES = {  # Their ranges.
-    ("delay", "steps"): (1, None),
+    ("delay", "steps"): (1, 1000),
     ("compress_state", "min_size"): (0, None),
     ("int8_blockwise", "block_size"): (2, None),
     ("int8_blockwise", "shards"): (1, None),

@@ -885,8 +885,14 @@ CALLABLES = {
 }
 FILLED = REQUIRED | {"rate": rx.inverse_root(), "projection_fn": lambda x: x}
 OF_VALUES = ("rectification_stats", "effective_rate", "step_count", "without_lookahead", "rectification")
-OF_VALUES += ("adaptive_rate_variance", "total_weight", "decompress_state")
-PUBLIC_FACTORIES = [name for name in PUBLIC if name not in OF_VALUES and name not in CODECS]
+OF_VALUES += ("adaptive_rate_variance", "total_weight", "decompress_state", "schedule_free_eval_params")
+OF_VALUES += ("schedule_free_train_params", "mixture")  # Which takes its parts by position.
+IN_A_RATE = ("belief_moment", "atan2_rate", "update_clipping", "signal")
+PUBLIC_FACTORIES = [
+    name
+    for name in PUBLIC
+    if name not in OF_VALUES and name not in CODECS and inspect.signature(PUBLIC[name]).parameters
+]
 
 
 def check_argument(data):
@@ -911,7 +917,7 @@ def check_argument(data):
                 state = made.init(p)
                 for _ in range(3):
                     made_update, state = made.update(
-                        p, state, p, **({"momentum": p} if name == "belief_moment" else {})
+                        p, state, p, **({"momentum": p, "gradient": p} if name in IN_A_RATE else {})
                     )
                 made = made_update
             elif callable(made):

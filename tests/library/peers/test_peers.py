@@ -292,7 +292,7 @@ def test_no_gradient_ascent_in_the_first_steps(name, b2):
 
 
 def test_every_rectified_recipe_is_among_those():
-    assert len(RECTIFIED) == 11
+    assert len(RECTIFIED) == 15
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ import optax
 import pytest
 
 import radam_optax as rx
-from tests.support.recipes import CATALOGUE, build, build_all, every_group
+from tests.support.recipes import CATALOGUE, SUCCESSORS, build, build_all, every_group
 from tests.support.runs import each, run
 from tests.support.trees import assert_close
 
+PRODUCTS = [name for name in CATALOGUE if name not in SUCCESSORS]
 LAST = 2**31 - 1
 HUGE = float(np.finfo("float32").max)
 TINY = float(np.finfo("float32").tiny)  # The smallest normal number.
@@ -117,7 +118,7 @@ COUNTLESS = {"sgd", "momentum", "nesterov", "adagrad"}
 
 
 def test_every_recipe_that_counts_is_among_those():
-    assert {*WARM} == set(CATALOGUE) - COUNTLESS
+    assert {*WARM} == set(PRODUCTS) - COUNTLESS
     for name in COUNTLESS:
         assert not fields(jax.eval_shape(build(name).init, jnp.zeros(3)), "count")
 
@@ -229,7 +230,7 @@ def test_past_the_last_count_schedules_hold_their_last_value(recipe, unit, weigh
 @every_group
 def test_learning_rate_0_moves_the_state_and_no_parameter(group):
     """To the last bit over 50 steps, weight decay and projection (of points inside) included."""
-    txs = build_all(group, CATALOGUE, learning_rate=0.0)
+    txs = build_all(group, PRODUCTS, learning_rate=0.0)
     params, gradients = {"w": jnp.asarray(noise(6))}, {"w": jnp.asarray(noise(50, 6, seed=1))}
     for name, (new, updates, state) in each(txs, run)(params, gradients).items():
         before, after = (np.asarray(x["w"]).view("int32") for x in (params, new))
@@ -253,7 +254,7 @@ def in_three_dtypes(x):
 @every_group
 def test_gradients_that_are_zero_from_some_step_on(group):
     """Momentum runs out, decay goes on, and no 0/0 turns up in thousands of steps."""
-    params, jitted = in_three_dtypes(noise(4)), each(build_all(group, CATALOGUE), run)
+    params, jitted = in_three_dtypes(noise(4)), each(build_all(group, PRODUCTS), run)
     silence = np.zeros((LOUD + QUIET, 4))
     in_silence = jitted(params, in_three_dtypes(silence))
     gradients = np.concat([noise(LOUD, 4, seed=1), silence[LOUD:]])
@@ -313,7 +314,7 @@ def magnitudes(group):
     columns = [noise(STEPS, 4, seed=i) * np.float32(scale) for i, scale in enumerate(SCALES.values())]
     columns.append(noise(STEPS, 4, seed=3) * ONE_SPIKE.astype("float32")[:, None])
     gradients = np.stack(columns, 1)
-    txs = build_all(group, CATALOGUE)
+    txs = build_all(group, PRODUCTS)
 
     def updates(dtype):
         params = jnp.zeros(gradients.shape[1:], dtype)
@@ -389,7 +390,7 @@ def test_gradients_up_to_half_of_the_largest_number_give_no_nan(group):
     steps = np.arange(STEPS)
     lanes = [np.ones(STEPS), (-1.0) ** steps, steps == 0, steps == 8, steps < 8]
     gradients, params = jnp.asarray(HUGE / 2 * np.stack(lanes, 1), "float32"), jnp.zeros(len(lanes))
-    program = each(build_all(group, CATALOGUE), lambda tx, g: trajectory(tx, g, params, tx.init(params))[0])
+    program = each(build_all(group, PRODUCTS), lambda tx, g: trajectory(tx, g, params, tx.init(params))[0])
     for name, updates in program(gradients).items():
         assert not jnp.isnan(updates).any(), name
         assert jnp.isfinite(updates).all() or name in PLAIN, name
@@ -476,7 +477,7 @@ SMALL_AND_LARGE = {
 @every_group
 def test_parameters_of_any_size_are_stepped_alike(group):
     """The step does not know them, but for weight decay, which is right, and for a projection."""
-    txs = build_all(group, CATALOGUE)
+    txs = build_all(group, PRODUCTS)
     gradients = {k: jnp.asarray(noise(8, len(x), seed=len(k))) for k, x in SMALL_AND_LARGE.items()}
     params = {k: jnp.asarray(x, "float32") for k, x in SMALL_AND_LARGE.items()}
     jitted = each(txs, run)
@@ -500,6 +501,23 @@ def test_parameters_of_any_size_are_stepped_alike(group):
         else:
             jax.tree.map(np.testing.assert_array_equal, updates, of_ordinary[name][1])
             np.testing.assert_array_equal(new["large"], params["large"], name)
+
+
+@every_group
+def test_successors_are_finite_where_squares_do_not_overflow_and_stand_still_at_a_learning_rate_of_0(group):
+    """From 1e-44 to 1e18, and with nothing but zeros from some step on."""
+    scales = [scale for scale in SCALES.values() if scale <= 1e18]
+    gradients = np.stack([noise(STEPS, 4, seed=i) * np.float32(s) for i, s in enumerate(scales)], 1)
+    gradients = jnp.asarray(np.concatenate([gradients, np.zeros((200, *gradients.shape[1:]), "float32")]))
+    params = jnp.asarray(noise(*gradients.shape[1:]))
+    for name, found in each(build_all(group, SUCCESSORS), run)(params, gradients).items():
+        for x in jax.tree.leaves(found):
+            assert jnp.isfinite(x).all(), name
+    for name, (new, updates, _) in each(build_all(group, SUCCESSORS, learning_rate=0.0), run)(
+        params, gradients
+    ).items():
+        assert not updates.any(), name
+        np.testing.assert_array_equal(new, params, name)
 
 
 CHECKPOINTS, BETWEEN = 20, 50_000  # A million steps.

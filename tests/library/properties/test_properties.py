@@ -217,7 +217,7 @@ def test_gradient_through_the_update_is_finite_and_not_zero(group):
     derivatives = each(build_all(group), jax.grad(loss, argnums=1))(jnp.ones(3))
     for name, derivative in derivatives.items():
         assert jnp.isfinite(derivative).all(), name
-        assert (derivative != 0).any(), name
+        assert (derivative != 0).any() or name == "lion", name  # Whose step is a sign.
 
 
 @every_group
