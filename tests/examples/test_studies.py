@@ -23,7 +23,7 @@ for package in ("flax", "matplotlib", "mlxtend", "orbax", "rich", "sklearn", "to
 ROOT = Path(__file__).parents[2]
 # By name, what makes it smaller still.
 STUDIES = {
-    "convex": (),
+    "convex": ("--steps", "25"),
     "counterexample": ("--steps", "100000", "--seeds", "2"),
     "language_model": ("--steps", "100"),
     "learning_rates": (),
