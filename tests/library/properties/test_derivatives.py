@@ -66,8 +66,8 @@ def test_derivatives_are_finite(group):
                 assert jnp.isfinite(forward[argument]).all(), (name, *case, argument)
                 forward_64 = np.asarray(forward[argument], "float64")
                 contracted = np.tensordot(weights, forward_64, 1)
-                # What is added up may cancel, and its rounding does not: of AdaBound's learning rate, where all
-                # step sizes are at their bounds, the derivative is 0.
+                # What is added up may cancel, and its rounding does not: by AdaBound's learning rate, where
+                # all step sizes are at their bounds, the derivative is 0.
                 size = max(np.tensordot(weights, np.abs(forward_64), 1).max(), 1e-3)
                 np.testing.assert_allclose(
                     reverse[argument], contracted, rtol=1e-3, atol=1e-3 * size, err_msg=name
