@@ -258,6 +258,9 @@ some_groups = pytest.mark.parametrize("group", in_forms(GROUPS, ("some",)))
 every_recipe = pytest.mark.parametrize("name", in_forms(RECIPES, COVERING))
 some_recipes = pytest.mark.parametrize("name", in_forms(RECIPES, SOME))
 
+# They take a mean over each array.
+BY_LEAF = ("stable_adamw", "cautious_angles")
+
 # Zero gradients do not stop them: weight decay, a projection, a momentum that does not start at zero.
 MOVES_BY_ITSELF = (
     *("adamw", "radamw", "adadelta", "projected_amsgrad", "yogi"),

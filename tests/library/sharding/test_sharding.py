@@ -18,11 +18,15 @@ import radam_optax as rx
 from tests.support.compiler import AS_USERS
 from tests.support.forms import in_forms
 from tests.support.meshes import collectives, mesh_of, put
-from tests.support.recipes import COVERING, RECIPES, build
+from tests.support.recipes import BY_LEAF, COVERING, RECIPES, build
 
 every_axis_type = pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
 # Many in one program, which is compiled in less time than each of them alone.
-PROGRAMS = {"covering": COVERING, "others": [name for name in RECIPES if name not in COVERING]}
+ALONE = [name for name in RECIPES if name not in BY_LEAF]  # Those in which no device needs what others have.
+PROGRAMS = {
+    "covering": [name for name in ALONE if name in COVERING],
+    "others": [name for name in ALONE if name not in COVERING],
+}
 every_recipe = pytest.mark.parametrize("program", in_forms(PROGRAMS, ("covering",)))
 
 # Data parallel, FSDP, tensor parallel, both, all three; two layouts of one shape. What an axis does not
@@ -125,6 +129,24 @@ def test_every_recipe_has_the_same_bits_on_any_number_of_devices(program):
 @every_recipe
 def test_every_recipe_on_explicit_axes(program):
     run_recipes(program, {"both", "swapped", "all"}, AxisType.Explicit, data=2, fsdp=2, tensor=2)
+
+
+@pytest.mark.parametrize("name", BY_LEAF)
+def test_a_mean_over_a_leaf_is_that_over_all_devices(name):
+    """The updates are those of one device, state is where its parameter is, and numbers are what is sent."""
+    tx, found = build(name), []
+    for axes in ({"fsdp": 1, "tensor": 1}, {"fsdp": 2, "tensor": 2}):
+        mesh = mesh_of(AxisType.Auto, data=1, **axes)
+        params, *gradients = ({"both": tree["both"]} for tree in draws(4, mesh))
+        state = jax.jit(tx.init)(params)
+        update = jax.jit(tx.update).lower(params, state, params).compile()
+        assert all(kind == "all-reduce" for kind, _ in collectives(update))
+        assert bool(collectives(update)) == (axes["fsdp"] > 1)
+        for g in gradients:
+            updates, state = update(g, state, params)
+            assert strays((updates, state), params) == []
+        found.append(np.asarray(updates["both"]))
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [{"x": 8}, {"x": 4, "y": 2}], ids=str)
