@@ -24,7 +24,7 @@ goes (:class:`Average`): ``rho_t = 1 + 2 M_t/W_t`` from their sum W and their me
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -243,6 +243,13 @@ class Sum(NamedTuple):
         value = self.value + term
         taken = value - self.value
         return Sum(value, (self.value - (value - taken)) + (term - taken))
+
+
+def check_sums(name: str, sums: tuple[Any, ...]) -> None:
+    """Raises TypeError if a part of a state is not what :class:`Sum` made it."""
+    for x in sums:
+        if not isinstance(x, Sum):
+            raise TypeError(f"`{name}` in the state must be a sum and its rest; got {x!r}.")
 
 
 class Average(NamedTuple):

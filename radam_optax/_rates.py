@@ -304,6 +304,7 @@ def _length(b2: Any, state: RectificationState, clock: Any, length: Any) -> Any:
         raise ValueError(f"The state is of a {was} `b2`, but `b2` is {now}.")
     if not callable(b2):
         return _numerics.moving_length(b2, clock.count, length), ()
+    _numerics.check_sums("weights", state.weights)
     b = scheduled(cast(Schedule, b2), _clock.running(state).count)
     weights = _numerics.aged(jax.tree.map(as_scalar, state.weights), b)
     return _numerics.AverageLength(b, as_scalar(clock.count), weights, length), weights

@@ -15,7 +15,7 @@ from radam_optax._core.domains import AnyDType, Forgetting, Link, NonNegative, O
 from radam_optax._core.leaves import in_structure_of, map_leaves, raised, times
 from radam_optax._core.states import copy_like, expect, state_of
 from radam_optax._core.values import Optimizer, as_scalar, in_dtype_of, value_at
-from radam_optax._numerics import Sum
+from radam_optax._numerics import Sum, check_sums
 
 
 class ScheduleFreeState(NamedTuple):
@@ -87,6 +87,7 @@ def schedule_free(
 
     def update(updates, state, params=None, **extra_args):
         expect(ScheduleFreeState, state)
+        check_sums("weight_sum", (state.weight_sum,))
         if params is None:
             raise ValueError("`schedule_free` needs `params`: call `update(updates, state, params)`.")
         clock = _clock.running(state)

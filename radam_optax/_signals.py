@@ -27,7 +27,7 @@ from radam_optax._core.domains import (
     weighted,
 )
 from radam_optax._core.leaves import LeafError, abs_sq, map_leaves, times
-from radam_optax._core.states import expect, full_like
+from radam_optax._core.states import check_length, expect, full_like
 from radam_optax._core.values import Optimizer, is_static, value_at
 
 
@@ -66,6 +66,7 @@ def delay(
     def update(updates, state, params=None):
         expect(DelayState, state)
         del params
+        check_length("held", state.held, steps)
         oldest, *others = state.held
         out, newest = map_leaves(_exchange, (updates,), (oldest,))
         return out, DelayState((*others, newest))
@@ -116,6 +117,7 @@ def mixture(*parts: Annotated[tuple[Any, Any], weighted]) -> Optimizer:
 
     def update(updates, state, params=None, **extra_args):
         expect(MixtureState, state)
+        check_length("parts", state.parts, len(links))
         outs, states = [], []
         for link, kept in zip(links, _clock.handed(state.clock, state.parts), strict=True):
             out, new = link.update(updates, kept, params, **extra_args)

@@ -550,13 +550,12 @@ def adabound(
 
 def _first(learning_rate):
     rate = value_at(learning_rate, jnp.zeros([], jnp.int32))
-    if isinstance(rate, jax.core.Tracer) or rate != 0:
-        return rate
-    if callable(learning_rate):
+    zero = not isinstance(rate, jax.core.Tracer) and bool(rate == 0)
+    if zero and callable(learning_rate):
         raise ValueError(
             "`base_lr` must be given where `learning_rate` begins at 0: the bounds are relative to it."
         )
-    return 1.0  # Nothing moves, whatever the bounds are.
+    return rate + zero  # At a rate of 0 nothing moves, whatever the bounds are.
 
 
 @validated

@@ -90,9 +90,13 @@ CATALOGUE: dict[str, Peers] = {
         partial(rx.nadamw, RATE, weight_decay=DECAY), partial(optax.nadamw, RATE, weight_decay=DECAY)
     ),
     "adamax": Peers(partial(rx.adamax, RATE), partial(optax.adamax, RATE), Torch("Adamax")),
+    "adamaxw": Peers(
+        partial(rx.adamaxw, RATE, weight_decay=DECAY), partial(optax.adamaxw, RATE, weight_decay=DECAY)
+    ),
     "radam_scheduled": Peers(partial(rx.radam, RATE, b2=rx.ademamix_b3(0.9, 0.999, 1000))),
     "laprop": Peers(partial(rx.laprop, RATE)),
     "adopt": Peers(partial(rx.adopt, RATE), partial(optax.contrib.adopt, RATE)),
+    "adoptw": Peers(partial(rx.adoptw, RATE, weight_decay=DECAY)),
     "acprop": Peers(partial(rx.acprop, RATE), partial(optax.contrib.acprop, RATE)),
     "ademamix": Peers(partial(rx.ademamix, RATE), partial(optax.contrib.ademamix, RATE)),
     "adan": Peers(partial(rx.adan, RATE), partial(optax.adan, RATE)),

@@ -106,7 +106,7 @@ def expect(kind: type[Any], state: Any) -> None:
     if not isinstance(clock, tuple) or getattr(clock, "_fields", clock) not in ((), ("count",)):
         raise TypeError(f"`clock` in the state `{kind.__name__}` must be a Clock, or (); got {clock!r}.")
     named = [*zip(state._fields, state, strict=True), *(("count", x) for x in clock)]
-    numbers = [(name, x) for name, value in named if name in _NUMBERS for x in _numbers_in(value)]
+    numbers = [(name, x) for name, value in named if name in _NUMBERS for x in _numbers_in(name, value)]
     for name, number in numbers:
         array: Any = np.asarray(number) if isinstance(number, int | float) else number
         if not (getattr(array, "shape", None) == () and jnp.issubdtype(array.dtype, _NUMBERS[name])):
@@ -116,9 +116,12 @@ def expect(kind: type[Any], state: Any) -> None:
             )
 
 
-def _numbers_in(value: Any) -> list[Any]:
-    """One, the parts of a sum, or none where a link needs none; what is no number is found to be wrong."""
-    return jax.tree.leaves(value) if isinstance(value, tuple) else [value]
+# They may be several, or () where a link needs none.
+_OF_SEVERAL = ("elapsed", "weights", "weight_sum")
+
+
+def _numbers_in(name: str, value: Any) -> list[Any]:
+    return jax.tree.leaves(value) if name in _OF_SEVERAL and isinstance(value, tuple) else [value]
 
 
 def exact_paths(state: optax.OptState) -> list[Any]:
@@ -129,6 +132,12 @@ def exact_paths(state: optax.OptState) -> list[Any]:
 
     nodes = jax.tree_util.tree_leaves_with_path(state, is_leaf=says)
     return [(*path, jax.tree_util.GetAttrKey(name)) for path, x in nodes if says(x) for name in x.exact]
+
+
+def check_length(name: str, part: Any, length: int) -> None:
+    """Raises ValueError if a part of a state is not a tuple of that length."""
+    if not isinstance(part, tuple) or len(part) != length:
+        raise ValueError(f"`{name}` in the state must be a tuple of {length}; got {part!r}.")
 
 
 def state_of(kind: type[State], state: optax.OptState) -> State:

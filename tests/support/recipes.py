@@ -260,6 +260,7 @@ some_recipes = pytest.mark.parametrize("name", in_forms(RECIPES, SOME))
 
 # They take a mean over each array.
 BY_LEAF = ("stable_adamw", "cautious_angles")
+ALONE = [name for name in RECIPES if name not in BY_LEAF]  # Those whose elements do not know each other.
 
 # Zero gradients do not stop them: weight decay, a projection, a momentum that does not start at zero.
 MOVES_BY_ITSELF = (

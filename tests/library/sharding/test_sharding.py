@@ -18,11 +18,10 @@ import radam_optax as rx
 from tests.support.compiler import AS_USERS
 from tests.support.forms import in_forms
 from tests.support.meshes import collectives, mesh_of, put
-from tests.support.recipes import BY_LEAF, COVERING, RECIPES, build
+from tests.support.recipes import ALONE, BY_LEAF, COVERING, build
 
 every_axis_type = pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
 # Many in one program, which is compiled in less time than each of them alone.
-ALONE = [name for name in RECIPES if name not in BY_LEAF]  # Those in which no device needs what others have.
 PROGRAMS = {
     "covering": [name for name in ALONE if name in COVERING],
     "others": [name for name in ALONE if name not in COVERING],
