@@ -311,9 +311,10 @@ def test_the_algorithm_compared_with_is_the_same(name):
             results.append(updates)
     ours, theirs = map(jax.tree.leaves, results)
     # optax's r_t is off by up to 6e-3 at b2 = 0.999; its schedule-free updates are differences of parameters.
-    rtol = 1e-2 if name.startswith(("radam", "schedule_free")) else 1e-4
+    rtol = 1e-2 if name.startswith("radam") else 1e-4
+    atol = 2e-7 if name.startswith("schedule_free") else 0
     for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(a, b, rtol=rtol)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
 
 
 def test_a_step_goes_on_and_counts_its_bytes():
