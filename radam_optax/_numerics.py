@@ -248,7 +248,7 @@ class Sum(NamedTuple):
 def check_sums(name: str, sums: tuple[Any, ...]) -> None:
     """Raises TypeError if a part of a state is not what :class:`Sum` made it."""
     for x in sums:
-        if not isinstance(x, Sum):
+        if not isinstance(x, Sum) or len(jax.tree.leaves(x)) != 2:
             raise TypeError(f"`{name}` in the state must be a sum and its rest; got {x!r}.")
 
 

@@ -95,6 +95,8 @@ def schedule_free(
         lr = as_scalar(value_at(learning_rate, clock.count))
         max_lr = jnp.maximum(as_scalar(state.max_lr), lr)
         weight = raised(as_scalar(clock.count) + 1, r) * raised(max_lr, weight_lr_power)
+        # A power of a huge learning rate overflows; capped, it is one of equal weights.
+        weight = jnp.minimum(weight, jnp.finfo(weight.dtype).max * 2.0**-32)
         weight_sum = Sum(*map(as_scalar, state.weight_sum)).plus(weight)
         nothing = weight_sum.value == 0
         c = jnp.where(nothing, 0, weight / jnp.where(nothing, 1, weight_sum.value))
