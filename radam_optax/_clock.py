@@ -120,6 +120,8 @@ def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time
     if debias and callable(decay) == isinstance(state.elapsed, tuple):
         was, now = ("constant", "scheduled")[:: 1 if callable(decay) else -1]
         raise ValueError(f"The state is of a {was} decay, but the decay is {now}.")
+    if not debias and not isinstance(state.elapsed, tuple):
+        raise ValueError("The state is of an average with `debias`, but this one has none.")
     clock = after(running(state) if debias or callable(decay) else state.clock)
     if not callable(decay):
         total = _numerics.total_weight(decay, clock.count) if debias else 1.0

@@ -102,6 +102,8 @@ def scale_by_adaptive_rate(rate: Link | None = None, momentum: Link | None = Non
 
     def update(updates, state, params=None, **extra_args):
         expect(ScaleByAdaptiveRateState, state)
+        if momentum is None:  # What passes any state on would not notice that it is of another optimizer.
+            expect(optax.EmptyState, state.momentum)
         links = _clock.handed(state.clock, (state.momentum, state.rate))
         g = lifted(updates)
         extra_args = {"gradient": g} | extra_args

@@ -299,14 +299,16 @@ def scale_by_rectification(
 
 def _length(b2: Any, state: RectificationState, clock: Any, length: Any) -> Any:
     """rho_t in the form that loses nothing, and what a schedule's next one is made of."""
-    if callable(b2) != isinstance(state.weights, _numerics.Average):
-        was, now = ("constant", "scheduled")[:: 1 if callable(b2) else -1]
-        raise ValueError(f"The state is of a {was} `b2`, but `b2` is {now}.")
+    kept: Any = state.weights
+    kind = _numerics.Average if callable(b2) else tuple
+    if not isinstance(kept, kind) or bool(kept) != callable(b2):
+        now = "scheduled" if callable(b2) else "constant"
+        raise ValueError(f"`weights` in the state are not those of a {now} `b2`; got {kept!r}.")
     if not callable(b2):
         return _numerics.moving_length(b2, clock.count, length), ()
-    _numerics.check_sums("weights", state.weights)
+    _numerics.check_sums("weights", kept)
     b = scheduled(cast(Schedule, b2), _clock.running(state).count)
-    weights = _numerics.aged(jax.tree.map(as_scalar, state.weights), b)
+    weights = _numerics.aged(jax.tree.map(as_scalar, kept), b)
     return _numerics.AverageLength(b, as_scalar(clock.count), weights, length), weights
 
 

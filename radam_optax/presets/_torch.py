@@ -53,6 +53,8 @@ def torch_sgd(
         raise ValueError(
             f"`nesterov` needs a `momentum` and no `dampening`; got {momentum!r} and {dampening!r}."
         )
+    if not is_static(momentum):  # Without momentum PyTorch does not dampen.
+        dampening = jnp.where(momentum == 0, 0, dampening)
     dampened = optax.identity() if is_zero(dampening) else scale(_from_the_second(1 - dampening))
     heavy_ball = optax.identity() if is_zero(momentum) else chain(dampened, trace(momentum, nesterov))
     return descend(lr, heavy_ball, l2=weight_decay, maximize=maximize)
