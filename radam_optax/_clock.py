@@ -120,8 +120,7 @@ def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time
     if debias and callable(decay) == isinstance(state.elapsed, tuple):
         was, now = ("constant", "scheduled")[:: 1 if callable(decay) else -1]
         raise ValueError(f"The state is of a {was} decay, but the decay is {now}.")
-    kept: Any = state.elapsed
-    if not debias and not isinstance(kept, tuple):
+    if not debias and jax.tree.leaves(state.elapsed):
         raise ValueError("The state is of an average with `debias`, but this one has none.")
     clock = after(running(state) if debias or callable(decay) else state.clock)
     if not callable(decay):
@@ -130,9 +129,9 @@ def tick(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Time
     b = scheduled(decay, state.clock.count)
     if not debias:
         return Time(clock, ()), Weights(b, 1 - b, 1.0)
-    elapsed = as_scalar(kept) + _numerics.rate(b)
+    elapsed = as_scalar(state.elapsed) + _numerics.rate(b)
     total = _numerics.one_minus_exp(elapsed)
-    return Time(clock, in_dtype_of(kept, elapsed)), Weights(b, 1 - b, total)
+    return Time(clock, in_dtype_of(state.elapsed, elapsed)), Weights(b, 1 - b, total)
 
 
 def passed(decay: ScalarOrSchedule, state: Any, debias: bool = True) -> tuple[Scalar, jax.Array]:
