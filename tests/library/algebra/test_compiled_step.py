@@ -16,7 +16,9 @@ LEAF = jax.ShapeDtypeStruct((64, 64), jnp.float32)
 # or where it writes a momentum in place before it has read the old one. Those for TPUs and GPUs do not.
 KEEPS_ARRAYS = dict.fromkeys(("adabelief", "adadelta", "adam_2k", "rmsprop_nesterov"), 2) | {
     # optax's have as many, or, of ACProp, one more; a mean over a leaf is taken before it is used.
-    **dict.fromkeys(("adopt", "adan", "lion", "adamod", "schedule_free_sgd", "schedule_free_adamw"), 2),
+    **dict.fromkeys(
+        ("adopt", "adoptw", "adan", "lion", "adamod", "schedule_free_sgd", "schedule_free_adamw"), 2
+    ),
     "schedule_free_radam": 2,
     "acprop": 3,
     "stable_adamw": 4,
