@@ -34,7 +34,7 @@ import optax
 
 from radam_optax import _clock
 from radam_optax._clock import Clock
-from radam_optax._core.calls import validated
+from radam_optax._core.calls import handed, validated
 from radam_optax._core.domains import (
     AnyDType,
     Decay,
@@ -414,12 +414,7 @@ def _average_of_surprise_before(g, m, nu, old, new, eps, share, first, at_first)
 def _given_momentum() -> optax.GradientTransformationExtraArgs:
     def update(updates, state, params=None, **extra_args):
         del updates, params
-        if "momentum" not in extra_args:
-            raise ValueError(
-                "`belief_moment` needs `momentum`: use it in the rate of `scale_by_adaptive_rate`, "
-                "or give it a `centre`."
-            )
-        return extra_args["momentum"], state
+        return handed("belief_moment", "momentum", extra_args, ", or give it a `centre`"), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 

@@ -10,7 +10,7 @@ import optax
 
 from radam_optax import _clock, _numerics
 from radam_optax._clock import Clock
-from radam_optax._core.calls import validated
+from radam_optax._core.calls import handed, validated
 from radam_optax._core.domains import (
     Decay,
     LengthChoice,
@@ -170,7 +170,7 @@ def atan2_rate(a: NonNegative = 1.27, b: NonNegative = 1.0) -> Optimizer:
     def update(updates, state, params=None, **extra_args):
         del params
         # First what may be complex: the rate is real.
-        inputs = _handed("atan2_rate", "momentum", extra_args), updates
+        inputs = handed("atan2_rate", "momentum", extra_args), updates
         return map_leaves(_by_angle, inputs, (), (a, b)), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
@@ -201,7 +201,7 @@ def update_clipping(eps: NonNegative = 1e-8) -> Optimizer:
 
     def update(updates, state, params=None, **extra_args):
         del params
-        inputs = _handed("update_clipping", "gradient", extra_args), updates
+        inputs = handed("update_clipping", "gradient", extra_args), updates
         return map_leaves(_brake, inputs, (), (eps,)), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
@@ -212,12 +212,6 @@ def _brake(g, v, eps):
     # The mean of no elements would be NaN.
     mean_sq = jnp.sum(abs_sq(surprise)) / max(1, surprise.size)
     return jnp.broadcast_to(1 / jnp.maximum(1, root(mean_sq)), v.shape)
-
-
-def _handed(link, name, extra_args):
-    if name not in extra_args:
-        raise ValueError(f"`{link}` needs `{name}`: use it in the rate of `scale_by_adaptive_rate`.")
-    return extra_args[name]
 
 
 class RectificationState(NamedTuple):

@@ -259,13 +259,9 @@ def sign() -> optax.GradientTransformation:
 
     def update(updates, state, params=None):
         del params
-        return map_leaves(_sign, (updates,)), state
+        return map_leaves(jnp.sign, (updates,)), state
 
     return optax.GradientTransformation(optax.init_empty_state, update)
-
-
-def _sign(x):
-    return jnp.sign(x)
 
 
 class WithSignalState(NamedTuple):

@@ -52,6 +52,7 @@ from radam_optax._rates import atan2_rate, ceiling, inverse_root, power, update_
 from radam_optax._schedule_free import schedule_free
 from radam_optax._schedules import from_first, progress, update_number
 from radam_optax._signals import clip, difference, mixture, sign, signal, square, with_signal
+from radam_optax._transforms import scale_by_rms
 from radam_optax._updates import add_decayed_weights, scale, scale_by_learning_rate
 
 Shares = Annotated[tuple[float, float], pair(number_in("(-inf, inf)"))]
@@ -75,7 +76,7 @@ def scale_by_laprop(
     """
     return scale_by_adaptive_rate(
         momentum=chain(
-            scale_by_adaptive_rate(chain(second_moment(b2, dtype=nu_dtype), inverse_root(eps))),
+            scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True, nu_dtype=nu_dtype),
             first_moment(b1, dtype=mu_dtype),
         )
     )
@@ -555,7 +556,7 @@ def _first(learning_rate):
         raise ValueError(
             "`base_lr` must be given where `learning_rate` begins at 0: the bounds are relative to it."
         )
-    return rate + zero  # At a rate of 0 nothing moves, whatever the bounds are.
+    return rate + float(zero)  # At a rate of 0 nothing moves, whatever the bounds are.
 
 
 @validated
@@ -732,7 +733,10 @@ def schedule_free_adamw(
     Source: Defazio et al. (2024), Algorithm 1; optax's begins its warmup a step later.
     """
     return schedule_free(
-        chain(_scaled(b2, eps, nu_dtype), add_decayed_weights(weight_decay)),
+        chain(
+            scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True, nu_dtype=nu_dtype),
+            add_decayed_weights(weight_decay),
+        ),
         _warmed_up(learning_rate, warmup_steps), b1, r, weight_lr_power, state_dtype=state_dtype,
     )  # fmt: skip
 
@@ -769,17 +773,13 @@ def schedule_free_radam(
         before = 0 if silent_sgd_phase else 1 - adaptive(count)
         return as_scalar(value_at(learning_rate, count)) * (rectifier(count) + before)
 
-    scaled = _scaled(b2, eps, nu_dtype)
+    scaled = scale_by_rms(b2, eps, eps_in_sqrt=False, bias_correction=True, nu_dtype=nu_dtype)
     if not silent_sgd_phase:
         scaled = mixture((adaptive, scaled), (lambda count: 1 - adaptive(count), identity()))
     return schedule_free(
         chain(scaled, add_decayed_weights(weight_decay)),
         warmup, b1, r, weight_lr_power, state_dtype=state_dtype,
     )  # fmt: skip
-
-
-def _scaled(b2, eps, nu_dtype):
-    return scale_by_adaptive_rate(chain(second_moment(b2, dtype=nu_dtype), inverse_root(eps)))
 
 
 def _warmed_up(learning_rate: Any, steps: Any) -> Any:

@@ -113,6 +113,15 @@ def check_direction(factory: str, name: str, inner: Any) -> None:
         )
 
 
+def handed(link: str, name: str, extra_args: Mapping[str, Any], otherwise: str = "") -> Any:
+    """The extra argument that a link of a rate cannot do without; raises ValueError where it is missing."""
+    if name not in extra_args:
+        raise ValueError(
+            f"`{link}` needs `{name}`: use it in the rate of `scale_by_adaptive_rate`{otherwise}."
+        )
+    return extra_args[name]
+
+
 # Whether a checked factory is at work. What it builds itself is the package's own line: its arguments have
 # been checked, and the call that a user wrote is the outermost one.
 _building = contextvars.ContextVar("_building", default=False)

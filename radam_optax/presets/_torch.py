@@ -17,13 +17,13 @@ from radam_optax._moments import (
     centered_second_moment,
     debias,
     first_moment,
-    infinity_moment,
     nesterov_moment,
     second_moment,
     sum_of_squares,
 )
-from radam_optax._rates import inverse_root, power
+from radam_optax._rates import inverse_root
 from radam_optax._schedules import update_number
+from radam_optax._transforms import scale_by_adamax
 from radam_optax._updates import scale, trace
 from radam_optax.presets._parts import Betas, descend, is_zero, radam_eps_at_the_raw_root
 
@@ -154,11 +154,7 @@ def torch_adamax(
     maximize: Flag = False,
 ) -> Optimizer:
     """``torch.optim.Adamax``: ``nu = max(beta2 nu, |g| + eps)`` in the place of the root."""
-    b1, b2 = betas
-    adamax = scale_by_adaptive_rate(
-        momentum=first_moment(b1), rate=chain(infinity_moment(b2, eps), power(-1.0))
-    )
-    return descend(lr, adamax, l2=weight_decay, maximize=maximize)
+    return descend(lr, scale_by_adamax(*betas, eps), l2=weight_decay, maximize=maximize)
 
 
 @validated
