@@ -556,7 +556,7 @@ def _first(learning_rate):
         raise ValueError(
             "`base_lr` must be given where `learning_rate` begins at 0: the bounds are relative to it."
         )
-    return rate + float(zero)  # At a rate of 0 nothing moves, whatever the bounds are.
+    return float(zero) if zero else rate  # At a rate of 0 nothing moves, whatever the bounds are.
 
 
 @validated
