@@ -60,7 +60,7 @@ SUCCESSORS = {
         *(COARSE | {"gamma": 0.1, "amsbound": flag} for flag in (False, True)),
         {"learning_rate": rising, "base_lr": 1e-3, "gamma": 0.1},
         {"learning_rate": falling, "gamma": 0.1},
-        {"learning_rate": 1.0},
+        *({"learning_rate": rate} for rate in (0.0, 1.0)),
     ],
     "adamod": [COARSE | {"learning_rate": falling, "b3": 0.98}],
     "qhadam": [DECAYING | {"nus": (0.7, 0.8)}],
