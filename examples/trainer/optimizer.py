@@ -15,11 +15,13 @@ from examples.lab.options import above, at_least
 from examples.lab.settings import Count, Regex, from_text
 from examples.trainer.calls import Call, CallError, make, one_of
 
-# Every function of the catalogue begins with its learning rate.
+# Every recipe of the catalogue begins with its learning rate; so does the link that applies it.
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
     name: value
     for name, value in vars(rx).items()
-    if inspect.isfunction(value) and next(iter(inspect.signature(value).parameters), "") == "learning_rate"
+    if inspect.isfunction(value)
+    and next(iter(inspect.signature(value).parameters), "") == "learning_rate"
+    and value is not rx.scale_by_learning_rate
 }
 
 # Functions of the peak and the number of updates.
@@ -69,6 +71,12 @@ class OptimizerSettings:
 def takes_mask(call: Call) -> bool:
     """Whether an optimizer has weight decay with a mask."""
     return "mask" in inspect.signature(OPTIMIZERS[call.name]).parameters
+
+
+def evaluated(call: Call, opt_state: Any, params: Any) -> Any:
+    """The parameters to evaluate: the average of a schedule-free optimizer, otherwise those in training."""
+    averages = call.name.startswith("schedule_free")
+    return rx.schedule_free_eval_params(opt_state, params) if averages else params
 
 
 def make_schedule(settings: OptimizerSettings) -> optax.Schedule:

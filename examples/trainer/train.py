@@ -21,7 +21,7 @@ from examples.lab.orbax import interrupts_wait, silence_orbax
 from examples.lab.settings import make_folder
 from examples.lab.step import Run, differentiate, update
 from examples.lab.task import Task, evaluate, loss_of
-from examples.trainer.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
+from examples.trainer.optimizer import OPTIMIZERS, SCHEDULES, evaluated, make_optimizer, make_schedule
 from examples.trainer.settings import FILE, Settings, read, write
 from examples.trainer.workloads import DATA, make_task
 from radam_optax.checkpoint import Checkpoints
@@ -135,7 +135,12 @@ def main(arguments: Sequence[str]) -> None:
     schedule = make_schedule(settings)
     optimizer = optax.apply_if_finite(make_optimizer(settings, params), np.iinfo(np.int32).max)
     program = make_program(workload, graph, optimizer, settings.precision)
-    measure = jax.jit(lambda run, held_out: evaluate(workload, graph, run.params, run.variables, held_out))
+
+    @jax.jit
+    def measure(run, held_out):
+        params = evaluated(settings.optimizer, run.opt_state, run.params)
+        return evaluate(workload, graph, params, run.variables, held_out)
+
     scale = DynamicScale(growth_interval=1000, fin_steps=jnp.int32(0), scale=jnp.float32(2**15))
     run = Run(params, jax.jit(optimizer.init)(params), variables, scale)
 

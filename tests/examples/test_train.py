@@ -145,7 +145,8 @@ def test_every_optimizer_and_schedule_of_the_tables_can_be_called():
     from examples.trainer.settings import read
 
     params = {"w": jnp.ones(2)}
-    assert len(_optimizer.OPTIMIZERS) == 18
+    assert len(_optimizer.OPTIMIZERS) == 37
+    assert not any(name.startswith("scale_by") for name in _optimizer.OPTIMIZERS)
     for name in _optimizer.OPTIMIZERS:
         settings = read(["--optimizer", name], None, "")
         assert getattr(rx, name) is _optimizer.OPTIMIZERS[name]
@@ -161,8 +162,8 @@ def test_every_optimizer_and_schedule_of_the_tables_can_be_called():
     ("options", "message"),
     [
         (
-            ["--optimizer", "radan"],
-            "--optimizer: there is no 'radan' (did you mean 'radam'?); there are adabelief, adadelta, ",
+            ["--optimizer", "raddam"],
+            "--optimizer: there is no 'raddam' (did you mean 'radam'?); there are acprop, adabelief, ",
         ),
         (
             ["--optimizer", "radamw(weigth_decay=1)"],
@@ -209,7 +210,7 @@ def test_a_bad_file_is_one_clear_line(text, message, train, tmp_path):
     [
         ("steps = 0", "[steps]: must be a whole number >= 1; got '0'"),
         ('precision = "int8"', 'Invalid value "int8" for [precision]'),
-        ('optimizer = "radan"', "[optimizer]: there is no 'radan' (did you mean 'radam'?)"),
+        ('optimizer = "raddam"', "[optimizer]: there is no 'raddam' (did you mean 'radam'?)"),
     ],
 )
 def test_a_bad_value_in_a_file_is_one_clear_line_that_names_it(text, message, tmp_path):

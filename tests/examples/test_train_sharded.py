@@ -191,8 +191,8 @@ def refused(text, monkeypatch, tmp_path, capsys):
     [
         ({"stesp": 3}, "Unknown option: --stesp. Did you mean --steps?"),
         (
-            {"optimizer": "radan"},
-            "--optimizer: there is no 'radan' (did you mean 'radam'?); there are adabelief, ",
+            {"optimizer": "raddam"},
+            "--optimizer: there is no 'raddam' (did you mean 'radam'?); there are acprop, adabelief, ",
         ),
         ({"mesh": "data=2,model=4"}, "--mesh: there is no axis 'model'; there are data, fsdp"),
         ({"mesh": "data=2,data=4"}, "--mesh: data is given twice"),

@@ -77,6 +77,7 @@ TRIALS = SUCCESSORS | {
     "torch_sgd": [
         {"lr": 1e-3, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1, "maximize": True},
         {"lr": 1e-3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+        {"lr": 1e-3, "momentum": jnp.asarray(0.0), "dampening": 0.3},
     ],
     "torch_adagrad": [{"lr": 1e-2, "lr_decay": 1e-2, "weight_decay": 0.1, "eps": 1e-3, "maximize": True}],
     "torch_rmsprop": [
