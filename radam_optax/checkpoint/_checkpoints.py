@@ -221,8 +221,9 @@ class Checkpoints:
             state replicated on the mesh of the parameters, if they have one.
           extra: template of ``extra``; None leaves it out.
           step: insist on this checkpoint.
-          opt_state: template of the state, where it is sharded otherwise than the parameters are, as by
-            :func:`radam_optax.sharding.shard_state`, or is in variables of Flax NNX.
+          opt_state: template of the state, where it is elsewhere than the parameters are, as by
+            :func:`radam_optax.sharding.shard_state` or :func:`radam_optax.sharding.offload_state`, or is in
+            variables of Flax NNX.
 
         Raises:
           ValueError: the checkpoint is of another optimizer or of other parameters (never passed over

@@ -34,6 +34,7 @@ def _mixed_sum(x: jax.Array) -> jax.Array:
     shows, anything else but for a chance of 2^-32. A sum depends on no order, so on no sharding. Words
     times odd weights would not do: of 1024 ones, read as zeros, the sum of float32's bits is 0, too.
     """
+    x = jax.device_put(x, jax.memory.Space.Device)  # It may be in the host's, where nothing is computed.
     if jnp.iscomplexobj(x):
         x = jnp.stack([x.real, x.imag], axis=-1)
     if x.dtype.itemsize == 8:

@@ -123,6 +123,9 @@ STEPS = {
 SIZES = {  # Their ranges.
     ("delay", "steps"): (1, 1000),
     ("compress_state", "min_size"): (0, None),
+    ("offload_state", "min_size"): (1, None),
+    ("offload_state", "group_bytes"): (1, None),
+    ("offload_state", "in_flight"): (1, None),
     ("int8_blockwise", "block_size"): (2, None),
     ("int8_blockwise", "shards"): (1, None),
     ("float8_stochastic", "max_exponent"): (-63, 127),
@@ -495,6 +498,7 @@ def test_flags_are_true_or_false(name, argument):
         (lambda inner: rx.freeze_until(inner, 2), "inner"),
         (lambda inner: rx.compress_state(inner, rx.codecs.int8_blockwise()), "inner"),
         (lambda inner: rx.sharding.shard_state(inner, MESH, "x"), "inner"),
+        (rx.sharding.offload_state, "inner"),
         (lambda centre: rx.belief_moment(0.999, centre=centre), "centre"),
     ],
 )

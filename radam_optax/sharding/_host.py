@@ -1,0 +1,120 @@
+"""State in the host's memory, which passes through the device during a step."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import optax
+from jax.extend.core import Literal
+
+from radam_optax._core.calls import validated
+from radam_optax._core.domains import Link, size
+from radam_optax._core.values import Optimizer
+from radam_optax.sharding._stages import divided, run
+
+_HOST, _DEVICE = jax.memory.Space.Host, jax.memory.Space.Device
+
+
+@validated
+def offload_state(
+    inner: Link,
+    *,
+    min_size: Annotated[int, size(1)] = 65536,
+    group_bytes: Annotated[int, size(1)] = 2**27,
+    in_flight: Annotated[int, size(1)] = 2,
+) -> Optimizer:
+    """Keeps the state of any transformation in the host's memory, and brings it to the device in parts.
+
+    Between steps the device holds no state. A step is done in groups of arrays: while one is updated, the
+    next arrives and the last leaves::
+
+        inner = rx.compress_state(rx.radamw(3e-4), rx.codecs.bfloat16_stochastic())  # 4 bytes to send, not 8.
+        optimizer = rx.sharding.offload_state(inner)
+        params = jax.device_put(params, jax.devices()[0])
+        state = jax.jit(optimizer.init)(params)
+        step = jax.jit(train_step, donate_argnums=(0, 1))
+
+    The state has the structure of that of ``inner`` and, bitwise, its values; one takes over from the
+    other. On a mesh it is divided as without it, each device's part in the memory of its host. It stands
+    around :func:`compress_state` and :func:`shard_state`, and inside of what else wraps an optimizer:
+    :class:`optax.MultiSteps`, masks, chains.
+
+    All of the state goes over the link to the host in each step, and as much comes back. With S bytes of
+    it on a device and a link of B bytes per second each way, a step takes at least ``S / B``, and 2 S / B
+    where the link goes one way at a time: 8 bytes per parameter of Adam at 25 GB/s are 0.32 s per 10^9
+    parameters. It pays where that is little beside the rest of a step, as with large batches.
+
+    Arrays in the host's memory belong to a device. Parameters that were never put on one become its own
+    with the first step, and the second is compiled anew; ``jax.device_put`` beforehand, as above, saves
+    that. What computes with large arrays of the state outside of ``update`` takes ``jax.device_put(state,
+    jax.memory.Space.Device)``. On TPUs, arrays of 8 bits, the codes of :func:`codecs.int8_blockwise` and
+    :func:`codecs.float8_stochastic`, need the compiler of JAX 0.12.
+
+    Args:
+      inner: the transformation, of this package or not; extra arguments reach it. Where an update cannot
+        begin before it has all of the state, for a norm of it or under ``lax.cond``, all of it is on the
+        device then.
+      min_size: arrays of fewer elements stay on the device, and so do counts; a whole number >= 1.
+      group_bytes: a group is complete with as many bytes of state, on all devices together; an array is
+        in one group. Small ones take less memory, large ones fewer transfers; a whole number >= 1.
+      in_flight: how many groups may be on their way at once; a whole number >= 1. The device holds about
+        twice as many. With 1, a GPU does not send and receive at the same time; a TPU does, in less
+        memory than with 2, since its compiler lets the next group set out by itself.
+
+    Returns:
+      A transformation with the state of ``inner``.
+
+    Raises:
+      ValueError: from ``init`` and ``update``, the devices have no memory of the kind "pinned_host".
+    """
+    inner = optax.with_extra_args_support(inner)
+
+    def kept(state):
+        return jax.tree.map(lambda x: jax.device_put(x, _HOST) if np.size(x) >= min_size else x, state)
+
+    def init(params):
+        _check_memories()
+        return kept(inner.init(params))
+
+    def update(updates, state, params=None, **extra_args):
+        _check_memories()
+        before, structure = jax.tree.flatten(state)
+        made = []
+
+        def program(*leaves):
+            there = [jax.device_put(x, _DEVICE) if _is_on_host(x) else x for x in leaves]
+            new_updates, new = inner.update(updates, structure.unflatten(there), params, **extra_args)
+            results, result_structure = jax.tree.flatten((new_updates, kept(new)))
+            made.append(result_structure)
+            return results
+
+        traced = jax.make_jaxpr(program)(*before)
+        jaxpr, (result_structure,) = traced.jaxpr, made
+        successors = {}
+        if result_structure.children()[1] == structure:
+            after = jaxpr.outvars[len(jaxpr.outvars) - len(before) :]
+            pairs = zip(jaxpr.invars, after, before, strict=True)
+            successors = {old: new for old, new, x in pairs if _is_on_host(x)}
+        values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*traced.consts, *before], strict=True))
+        run(divided(jaxpr, successors, group_bytes), values, successors, in_flight)
+        return result_structure.unflatten(
+            v.val if isinstance(v, Literal) else values[v] for v in jaxpr.outvars
+        )
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _is_on_host(x: Any) -> bool:
+    return jax.typeof(x).memory_space is _HOST
+
+
+def _check_memories() -> None:
+    device = jax.local_devices()[0]
+    kinds = [memory.kind for memory in device.addressable_memories()]
+    if "pinned_host" not in kinds:
+        raise ValueError(
+            f"`offload_state` needs devices with memory of the kind 'pinned_host'; {device} has "
+            f"{', '.join(map(repr, kinds))}. Use the optimizer without it."
+        )
