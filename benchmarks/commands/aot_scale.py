@@ -14,7 +14,7 @@ or 8 bits by ``compress_state``. Per chip, read from the compiled program:
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from matplotlib.figure import Figure
@@ -25,21 +25,11 @@ from benchmarks.frame.figure import Panels, panels
 from benchmarks.frame.spread import exactly
 from benchmarks.hardware import hlo
 from benchmarks.hardware.compiled import chip_bytes, compiled, laid_out
-from benchmarks.hardware.targets import GROUPS, TPUS, devices, installed, prepare
+from benchmarks.hardware.targets import CHIPS, GROUPS, TPUS, devices, installed, prepare
 from benchmarks.subjects.codecs import divided_codec
 from benchmarks.subjects.llama import LLAMA_2
 from benchmarks.subjects.peers import DECAY, RATE
 
-
-class Chip(NamedTuple):
-    """The memory of a chip: gigabytes, and gigabytes per second."""
-
-    memory: float
-    bandwidth: float
-
-
-# https://cloud.google.com/tpu/docs/v5e, .../v5p and .../v6e.
-CHIPS = {"v5e": Chip(16, 819), "v5p": Chip(95, 2765), "v6e": Chip(32, 1640)}
 FLOAT32 = "float32"
 STATES = (FLOAT32, "bfloat16_stochastic", "float8_stochastic", "int8_blockwise")
 SLICES = ("v5e:16x16", "v5p:8x8x8", "v6e:16x16")

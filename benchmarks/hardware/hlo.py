@@ -24,6 +24,7 @@ class Array(NamedTuple):
     elements: int
     bytes: int
     main: bool  # In the device's main memory, not in a memory on the chip.
+    host: bool  # In the memory of the host.
 
 
 class Instruction(NamedTuple):
@@ -56,6 +57,49 @@ def kernels(text: str) -> list[Kernel]:
     if entry is None:
         raise ValueError("text must be a compiled HLO module; it has no ENTRY computation")
     return list(_kernels(computations, entry))
+
+
+class Event(NamedTuple):
+    """What happens in the order of a program: a kernel, or a transfer that begins or is waited for."""
+
+    name: str
+    opcode: str
+    waits_for: str  # The transfer that must have ended: none where this is "".
+    main: int  # Bytes read from and written to the main memory.
+    arriving: int  # Bytes that come from the host.
+    leaving: int  # Bytes that go to the host.
+
+
+def events(text: str) -> list[Event]:
+    """The schedule of a program's entry, see :func:`kernels`; loops and calls in it are no events."""
+    computations, entry = _parse(text)
+    if entry is None:
+        raise ValueError("text must be a compiled HLO module; it has no ENTRY computation")
+    lines, found = computations[entry], []
+    for name, instruction in lines.items():
+        opcode = instruction.opcode
+        if opcode in FREE | CALLERS:
+            continue
+        operands = [
+            array for operand in dict.fromkeys(instruction.operands) for array in lines[operand].results
+        ]
+        results = instruction.results
+        if opcode in MOVES:
+            operands, results = operands[:1], results[MOVES[opcode] :][:1]
+        if opcode.endswith("-done"):
+            found.append(Event(name, opcode, instruction.operands[0], 0, 0, 0))
+        else:
+            found.append(
+                Event(
+                    name,
+                    opcode,
+                    "",
+                    sum(array.bytes for array in (*operands, *results) if array.main),
+                    sum(array.bytes for array in operands if array.host),
+                    sum(array.bytes for array in results if array.host),
+                )
+            )
+    return found
 
 
 def moved_bytes(text: str) -> int:
@@ -131,4 +175,7 @@ def _array(dtype: str, shape: str, layout: str) -> Array:
     elements = math.prod(int(size) for size in shape.split(",") if size)
     digits = re.search(r"\d+", dtype)
     bits = 8 if dtype == "pred" else int(digits[0]) if digits else 0  # Tokens have none.
-    return Array(elements, elements * bits // 8, main=not re.search(r"S\([1-9]", layout))
+    space = re.search(r"S\(([1-9]\d*)\)", layout)
+    return Array(
+        elements, elements * bits // 8, main=space is None, host=space is not None and space[1] == "5"
+    )

@@ -6,7 +6,7 @@ described topology; neither needs a device.
 
 import importlib.util
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.experimental import topologies
@@ -43,6 +43,19 @@ device_description_str: "{name}"
 GPUS = {
     "h100": {"name": "NVIDIA H100 80GB HBM3", "bandwidth": 3352320000000, "memory": 84942979072},
     "h200": {"name": "NVIDIA H200 141GB HBM3e", "bandwidth": 4800000000000, "memory": 151397597184},
+}
+
+
+class Chip(NamedTuple):
+    """The memory of a chip: gigabytes, and gigabytes per second."""
+
+    memory: float
+    bandwidth: float
+
+
+# https://cloud.google.com/tpu/docs/v5e, .../v5p and .../v6e; by the part of a target before its shape.
+CHIPS = {"v5e": Chip(16, 819), "v5p": Chip(95, 2765), "v6e": Chip(32, 1640)} | {
+    name: Chip(gpu["memory"] / 1e9, gpu["bandwidth"] / 1e9) for name, gpu in GPUS.items()
 }
 TARGETS = (*TPUS, *GPUS)
 GROUPS = {target: "tpu-aot" if target in TPUS else "cuda-aot" for target in TARGETS}

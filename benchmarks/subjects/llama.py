@@ -13,16 +13,21 @@ class Llama(NamedTuple):
     hidden: int  # of the feed-forward layers.
     vocabulary: int = 32_000
 
-    def leaves(self) -> dict[str, tuple[tuple[int, ...], tuple[str | None, ...]]]:
+    def leaves(self, *, stacked: bool = True) -> dict[str, tuple[tuple[int, ...], tuple[str | None, ...]]]:
         """Shape and axes of each leaf: fully sharded over "rows", tensor parallel over "columns".
 
-        Layers are stacked, as code that scans over them has them: one leaf of each kind for all layers.
+        Layers are stacked, as code that scans over them has them: one leaf of each kind for all layers; or
+        each has leaves of its own.
         """
         kv = self.width * self.kv_heads // self.heads
         into, out_of, norm = (None, "rows", "columns"), (None, "columns", "rows"), (None, "rows")
         n, width = self.layers, self.width
-        return {
+        ends = {
             "embedding": ((self.vocabulary, width), ("columns", "rows")),
+            "norm": ((width,), ("rows",)),
+            "output": ((width, self.vocabulary), ("rows", "columns")),
+        }
+        layers = {
             "attention_norm": ((n, width), norm),
             "query": ((n, width, width), into),
             "key": ((n, width, kv), into),
@@ -32,9 +37,14 @@ class Llama(NamedTuple):
             "gate": ((n, width, self.hidden), into),
             "up": ((n, width, self.hidden), into),
             "down": ((n, self.hidden, width), out_of),
-            "norm": ((width,), ("rows",)),
-            "output": ((width, self.vocabulary), ("rows", "columns")),
         }
+        if not stacked:
+            layers = {
+                f"{name}_{layer}": (shape[1:], axes[1:])
+                for layer in range(n)
+                for name, (shape, axes) in layers.items()
+            }
+        return ends | layers
 
 
 LLAMA_2 = {
