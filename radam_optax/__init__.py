@@ -145,6 +145,12 @@ from radam_optax._updates import (
     trace,
 )
 from radam_optax.codecs._compress import CompressedState, compress_state, decompress_state
+from radam_optax.codecs._params import (
+    CompressedParamsState,
+    compress_params,
+    decompress_params,
+    replace_params,
+)
 
 __version__ = "0.1.0"
 __all__ = [
@@ -154,6 +160,7 @@ __all__ = [
     "CenteredSecondMomentState",
     "ClipState",
     "Clock",
+    "CompressedParamsState",
     "CompressedState",
     "DebiasState",
     "DelayState",
@@ -201,8 +208,10 @@ __all__ = [
     "centered_second_moment",
     "clip",
     "codecs",
+    "compress_params",
     "compress_state",
     "debias",
+    "decompress_params",
     "decompress_state",
     "delay",
     "difference",
@@ -231,6 +240,7 @@ __all__ = [
     "radamw",
     "rectification",
     "rectification_stats",
+    "replace_params",
     "rmsprop",
     "rmsprop_nesterov",
     "scale_by_acprop",

@@ -39,7 +39,7 @@ from radam_optax._core.domains import (
     schedulable,
 )
 from radam_optax._core.leaves import map_leaves, times
-from radam_optax._core.values import Optimizer, ScalarOrSchedule, as_scalar, value_at
+from radam_optax._core.values import Optimizer, Scalar, ScalarOrSchedule, as_scalar, value_at
 from radam_optax._moments import (
     amsgrad_max,
     belief_moment,
@@ -58,6 +58,7 @@ from radam_optax._updates import add_decayed_weights, scale, scale_by_learning_r
 Shares = Annotated[tuple[float, float], pair(number_in("(-inf, inf)"))]
 Partial = Annotated[float, number_in("[0, 0.5]")]
 LionMode = Annotated[Literal["hard", "smooth", "refined"], one_of("hard", "smooth", "refined")]
+BaseRate = Annotated[Scalar, number_in("[1e-30, inf)")]  # What is divided by it must be finite in float32.
 BoundOfStep = Annotated[ScalarOrSchedule, schedulable(number_in("[0, inf)"))]
 
 
@@ -507,7 +508,7 @@ def adabound(
     eps: NonNegative = 1e-8,
     amsbound: Flag = False,
     *,
-    base_lr: Positive | None = None,
+    base_lr: BaseRate | None = None,
     mu_dtype: AnyDType = None,
     nu_dtype: RealDType = None,
 ) -> Optimizer:
@@ -523,7 +524,7 @@ def adabound(
         a schedule.
       gamma: how fast, per update, > 0.
       amsbound: divide by the running maximum of nu.
-      base_lr: the learning rate that final_lr belongs to, > 0; None: the learning rate itself, or a
+      base_lr: the learning rate that final_lr belongs to, >= 1e-30; None: the learning rate itself, or a
         schedule's first value.
 
     Raises:
@@ -551,7 +552,7 @@ def adabound(
 
 def _first(learning_rate):
     rate = value_at(learning_rate, jnp.zeros([], jnp.int32))
-    zero = not isinstance(rate, jax.core.Tracer) and bool(rate == 0)
+    zero = not isinstance(rate, jax.core.Tracer) and bool(rate < 1e-30)
     if zero and callable(learning_rate):
         raise ValueError(
             "`base_lr` must be given where `learning_rate` begins at 0: the bounds are relative to it."

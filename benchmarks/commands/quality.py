@@ -1,7 +1,8 @@
-"""What compressed state costs in quality: final losses, float32 against each codec.
+"""What compressed state and parameters cost in quality: final losses, float32 against each format.
 
 Two models learn the Python standard library's sources: a two-layer LSTM the next word, a Transformer the next
-line of words from the line before.
+line of words from the line before. They compute in float32, from parameters in each form, and are tested with
+the parameters that they compute with; gradients have the parameters' dtype.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from rich.console import Console
 
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
-from benchmarks.subjects.codecs import CODECS
+from benchmarks.subjects.codecs import CODECS, PARAMETERS
 from examples.data.pairs import END, padded
 from examples.data.text import Corpus, standard_library
 from examples.lab.console import task
@@ -34,12 +35,13 @@ LINE = 20  # Words that a step reads at a time.
 HELD_OUT = 1024  # Lines.
 OPTIMIZERS = {"radam": rx.radam, "adam": rx.adam}
 REFERENCE = "float32"
-BARS = {  # Percent.
+BARS = {  # Percent, of the state's codecs with parameters of float32.
     "bfloat16_compensated": 0.5,
     "bfloat16_stochastic": 0.5,
     "int8_blockwise": 1.0,
     "float8_stochastic": 1.0,
 }
+BAR_OF_PARAMETERS = 0.5  # Percent, where compress_params holds them, whatever holds the state.
 POINTS = 10
 
 
@@ -96,21 +98,44 @@ def transformer(corpus: Corpus, hidden: int, batch: int) -> Task:
 MODELS = {"lstm": lstm, "transformer": transformer}
 
 
-def recipe(name: str, codec: str, steps: int) -> Callable[[Any], optax.GradientTransformation]:
+def held_as(form: str, problem: Task) -> Task:
+    """The task for a model that has its parameters in a form, and computes with them in float32."""
+    dtype, _ = PARAMETERS[form]
+    if dtype == np.float32:
+        return problem
+
+    def cast(model, dtype):
+        graph, params, rest = nnx.split(model, nnx.Param, ...)
+        return nnx.merge(graph, optax.tree.cast(params, dtype), rest, copy=True)
+
+    def loss(model, batch):
+        computing = cast(model, np.float32)
+        value = problem.loss(computing, batch)
+        nnx.update(model, nnx.state(computing, nnx.Not(nnx.Param)))
+        return value
+
+    return problem._replace(
+        make=lambda rngs: cast(problem.make(rngs), dtype),
+        loss=loss,
+        evaluate=lambda model, held_out: problem.evaluate(cast(model, np.float32), held_out),
+    )
+
+
+def recipe(name: str, form: str, codec: str, steps: int) -> Callable[[Any], optax.GradientTransformation]:
     """Gradients of a global norm of 5 at most, and a learning rate that falls to zero."""
 
     def of(rate):
         optimizer = OPTIMIZERS[name](optax.linear_schedule(rate, 0.0, steps), b2=B2)
         compressed = optimizer if codec == REFERENCE else rx.compress_state(optimizer, CODECS[codec]())
-        return optax.chain(optax.clip_by_global_norm(5.0), compressed)
+        return PARAMETERS[form][1](optax.chain(optax.clip_by_global_norm(5.0), compressed))
 
     return of
 
 
 def bytes_per_parameter(tx: optax.GradientTransformation, params: Any) -> float:
-    """Of the state."""
-    state = jax.tree.leaves(jax.eval_shape(tx.init, params))
-    return sum(x.size * x.dtype.itemsize for x in state) / sum(x.size for x in jax.tree.leaves(params))
+    """Of parameters and state."""
+    held = jax.tree.leaves((params, jax.eval_shape(tx.init, params)))
+    return sum(x.size * x.dtype.itemsize for x in held) / sum(x.size for x in jax.tree.leaves(params))
 
 
 def log_second_moment(runs: Any) -> np.ndarray:
@@ -122,20 +147,27 @@ def log_second_moment(runs: Any) -> np.ndarray:
     return np.asarray([np.log(row[row > 0]).mean() for row in nu])
 
 
-def draw(excess: dict[str, dict[str, np.ndarray]]) -> Figure:
-    """A panel per model and optimizer, a row per codec, a dot per seed; the bars in grey."""
-    figure = Figure(figsize=(5 * len(excess), 3), layout="constrained")
+def draw(excess: dict[str, dict[tuple[str, str], tuple[float, np.ndarray]]]) -> Figure:
+    """A panel per model and optimizer: % above float32's loss over bytes, a dot per codec and form."""
+    figure = Figure(figsize=(4 * len(excess) + 1, 4), layout="constrained")
     axes = figure.subplots(1, len(excess), sharey=True, squeeze=False)[0]
-    for ax, (title, rows) in zip(axes, excess.items(), strict=True):
-        for y, (name, values) in enumerate(rows.items()):
-            ax.plot(values, np.full(len(values), y), "o", alpha=0.7)
-            if name in BARS:
-                ax.plot([-BARS[name], BARS[name]], [y, y], color="0.8", linewidth=6, zorder=0)
-        ax.axvline(0, color="0.5", linewidth=0.8)
-        ax.set(title=title, yticks=range(len(rows)), yticklabels=rows)
-        ax.set_xscale("symlog", linthresh=1)
-        ax.set_xlabel("test loss above float32's in %, one dot per seed")
-    axes[0].invert_yaxis()
+    for ax, (title, points) in zip(axes, excess.items(), strict=True):
+        ax.axhspan(-BAR_OF_PARAMETERS, BAR_OF_PARAMETERS, color="0.93")
+        for form, colour in zip(PARAMETERS, ("0.4", "C3", "C0", "C2"), strict=True):
+            found = [(size, above) for (of, _), (size, above) in points.items() if of == form]
+            for size, above in found:
+                ax.plot([size, size], [above.min(), above.max()], color=colour, linewidth=1)
+            ax.plot(
+                [size for size, _ in found],
+                [above.mean() for _, above in found],
+                "o",
+                color=colour,
+                label=form,
+            )
+        ax.set_yscale("symlog", linthresh=1)
+        ax.set(title=title, xlabel="bytes per parameter, with its state")
+    axes[0].set_ylabel("test loss above float32's in %")
+    figure.legend(*axes[0].get_legend_handles_labels(), title="parameters", loc="outside right")
     return figure
 
 
@@ -158,6 +190,7 @@ def main(arguments: Sequence[str]) -> None:
             )
         add_names(parser, "models", list(MODELS), list(MODELS))
         add_names(parser, "optimizers", list(OPTIMIZERS), list(OPTIMIZERS))
+        add_names(parser, "parameters", list(PARAMETERS), list(PARAMETERS))
         add_names(parser, "codecs", list(CODECS), list(CODECS))
 
     bench = Benchmark("quality", __doc__, arguments, add_options)
@@ -166,32 +199,33 @@ def main(arguments: Sequence[str]) -> None:
     steps = chunk * POINTS
     seeds, hidden = (1, 32) if options.quick else (options.seeds, options.hidden)
     corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 1000)
+    # float32 is the first of both, which all others are compared with.
+    forms = [form for form in PARAMETERS if form == REFERENCE or form in (options.parameters or PARAMETERS)]
     names = [REFERENCE, *(name for name in CODECS if name in (options.codecs or CODECS))]
     excess, table = {}, []
     for model, optimizer in itertools.product(options.models or MODELS, options.optimizers or OPTIMIZERS):
         title = f"{model}, {optimizer}"
         excess[title] = {}
-        problem = MODELS[model](corpus, hidden, options.batch)
-        params = jax.eval_shape(lambda problem=problem: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
+        of_float32 = MODELS[model](corpus, hidden, options.batch)
         reference = None
-        for name in names:
-            loop, of = Loop(bench.console), recipe(optimizer, name, steps)
+        for form, name in itertools.product(forms, names):
+            problem = held_as(form, of_float32)
+            params = jax.eval_shape(lambda problem=problem: nnx.state(problem.make(nnx.Rngs(0)), nnx.Param))
+            loop, of = Loop(bench.console), recipe(optimizer, form, name, steps)
             curves = train(
-                loop, f"{title}, {name}", problem, of, [RATE],
+                loop, f"{title}, {form}, {name}", problem, of, [RATE],
                 seeds=seeds, steps=steps, chunk=chunk,
                 status=lambda point: f"loss {point['test_loss'].mean():.4f}",
             )["test_loss"][0]  # fmt: skip
             size, moment = bytes_per_parameter(of(RATE), params), log_second_moment(loop.last)
-            # The first of the names is float32's, which all others are compared with.
             reference = reference or (curves[:, -1], moment)
             above = 100 * (curves[:, -1] / reference[0] - 1)
             ratio = np.exp((moment - reference[1]).mean())
-            if name != REFERENCE:
-                excess[title][name] = above
-            bar = BARS.get(name)
+            excess[title][form, name] = size, above
+            bar = BARS.get(name) if form == REFERENCE else BAR_OF_PARAMETERS if form in CODECS else None
             table.append((
-                model, optimizer, name, f"{size:.2f}", f"{curves[:, -1].mean():.4f}", f"{above.mean():+.2f}",
-                f"{above.min():+.2f} to {above.max():+.2f}",
+                model, optimizer, form, name, f"{size:.2f}", f"{curves[:, -1].mean():.4f}",
+                f"{above.mean():+.2f}", f"{above.min():+.2f} to {above.max():+.2f}",
                 "-" if bar is None else f"{bar}: {'kept' if above.mean() <= bar else 'MISSED'}",
                 f"{ratio:.2f}",
             ))  # fmt: skip
@@ -199,6 +233,7 @@ def main(arguments: Sequence[str]) -> None:
                 {
                     "model": model,
                     "optimizer": optimizer,
+                    "parameters": form,
                     "codec": name,
                     "seed": seed,
                     "bytes_per_parameter": size,
@@ -210,11 +245,12 @@ def main(arguments: Sequence[str]) -> None:
             bench.save()
     bench.table(
         f"Test loss in nats per word after {steps} steps, seeds: {seeds}, b2 = {B2}",
-        ("model", "optimizer", "codec", "bytes", "loss", "% above", "by seed", "bar", "nu"),
+        ("model", "optimizer", "parameters", "state", "bytes", "loss", "% above", "by seed", "bar", "nu"),
         table,
     )
     bench.note(
-        "bytes: of state per parameter. % above: of the loss, to float32's. nu: the geometric mean of the "
-        "second moments, to float32's. A seed has the same first weights and batches with every codec."
+        "bytes: of parameters and state per parameter. % above: of the loss, to float32's. nu: the geometric "
+        "mean of the second moments, to float32's. A seed has the same first weights and batches with every "
+        "format."
     )
     bench.finish(draw(excess))

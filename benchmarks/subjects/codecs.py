@@ -1,6 +1,9 @@
-"""The codecs of the state that are measured, by name."""
+"""The formats of state and of parameters that are measured, by name."""
 
 from collections.abc import Callable
+
+import jax.numpy as jnp
+import optax
 
 import radam_optax as rx
 from benchmarks.subjects.nearest import BFloat16Nearest
@@ -12,6 +15,18 @@ CODECS: dict[str, Callable[..., rx.codecs.Codec]] = {
     "int8_blockwise": rx.codecs.int8_blockwise,
     "float8_stochastic": rx.codecs.float8_stochastic,
     "bfloat16_nearest": BFloat16Nearest,
+}
+
+# The dtype that a model has its parameters in, and what trains them by an optimizer.
+PARAMETERS: dict[str, tuple[jnp.dtype, Callable[..., optax.GradientTransformation]]] = {
+    "float32": (jnp.dtype("float32"), lambda optimizer: optimizer),
+    "bfloat16": (jnp.dtype("bfloat16"), lambda optimizer: optimizer),
+} | {
+    name: (
+        jnp.dtype("bfloat16"),
+        lambda optimizer, name=name: rx.compress_params(optimizer, CODECS[name]()),
+    )
+    for name in ("bfloat16_compensated", "bfloat16_stochastic")
 }
 
 

@@ -1,4 +1,4 @@
-"""bfloat16, rounded so that nothing is lost: on average, or because the rest is kept beside it."""
+"""bfloat16, rounded so that on average nothing is lost."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from radam_optax._core.hashing import random_bits
-from radam_optax.codecs._bits import to_bits, to_float, to_int8
+from radam_optax.codecs._bits import to_bits, to_float
 from radam_optax.codecs._codec import Arrays, Codec
 
 
@@ -34,27 +34,3 @@ class _Stochastic:
 
     def decode(self, arrays: Arrays) -> jax.Array:
         return arrays["values"].astype(jnp.float32)
-
-
-def bfloat16_compensated() -> Codec:
-    """bfloat16, and in an int8 what its rounding has lost: float32 without its last 8 bits."""
-    return _Compensated()
-
-
-@dataclasses.dataclass(frozen=True)
-class _Compensated:
-    def __repr__(self) -> str:
-        return "codecs.bfloat16_compensated()"
-
-    def encode(self, x: jax.Array, seed: jax.Array) -> Arrays:
-        del seed
-        bits = to_bits(x, jnp.int32)
-        upper = (bits + 0x8000) & -0x10000
-        whole = jnp.isfinite(x)
-        lower = jnp.where(whole, jnp.minimum((bits - upper + 0x80) >> 8, 127), 0)
-        values = jnp.where(whole, to_float(upper), x).astype(jnp.bfloat16)
-        return {"values": values, "errors": to_int8(lower)}
-
-    def decode(self, arrays: Arrays) -> jax.Array:
-        upper = to_bits(arrays["values"].astype(jnp.float32), jnp.int32)
-        return to_float(upper + (arrays["errors"].astype(jnp.int32) << 8))

@@ -38,8 +38,12 @@ def is_coded(codec: Codec, array: Any, beside: dict[str, Any]) -> bool:
 @functools.partial(jax.jit, static_argnums=0)
 def encode(codec: Codec, x: jax.Array, steps: jax.Array, index: jax.Array) -> tuple[jax.Array, ...]:
     """An array in the keeping of ``codec``; ``steps`` and ``index``, of the array, seed its rounding."""
-    seed = mixed(mixed(steps.astype(jnp.uint32)) + index * jnp.uint32(0x9E3779B9))
-    return _encode(codec, x.astype(jnp.float32), seed)
+    return _encode(codec, x.astype(jnp.float32), seed_of(steps, index))
+
+
+def seed_of(steps: jax.Array, index: jax.Array) -> jax.Array:
+    """The seed of the rounding of one array at one step."""
+    return mixed(mixed(steps.astype(jnp.uint32)) + index * jnp.uint32(0x9E3779B9))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -67,7 +71,7 @@ def _(codec: Codec, primals: Any, tangents: Any) -> Any:
             f"{first.dtype}, which has no derivative. Differentiate with a codec of bfloat16 or without "
             "`compress_state`, or pass `update` gradients through `jax.lax.stop_gradient`."
         )
-    return arrays, (dx.astype(first.dtype), *map(_no_tangent, beside))
+    return arrays, (dx.astype(first.dtype), *map(no_tangent, beside))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -80,7 +84,8 @@ def _(codec: Codec, primals: Any, tangents: Any) -> Any:
     return _decode(codec, *primals), tangents[0].astype(jnp.float32)
 
 
-def _no_tangent(x: jax.Array) -> Any:
+def no_tangent(x: jax.Array) -> Any:
+    """The tangent of what has none."""
     if jnp.issubdtype(x.dtype, jnp.inexact):
         return jnp.zeros_like(x)
     return np.zeros(x.shape, jax.dtypes.float0)

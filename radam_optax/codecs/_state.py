@@ -10,7 +10,7 @@ import optax
 
 from radam_optax._core.owners import Row, Rows
 
-FILLER = jnp.int16  # What stands where nothing is; codecs have it nowhere beside.
+FILLER = jnp.uint16  # What stands where nothing is; codecs have it nowhere beside.
 
 
 class CompressedState(NamedTuple):
@@ -100,13 +100,14 @@ def columns_of(
         for name in names if tree is not None else ():
 
             def cell(i, name=name):
-                return rows[i].beside[name] if rows[i].beside else _filler(jnp.shape(rows[i].array), small)
+                return rows[i].beside[name] if rows[i].beside else filler(jnp.shape(rows[i].array), small)
 
             columns[name][place_of(path)] = jax.tree.map(cell, tree)
     return columns
 
 
-def _filler(shape: tuple[int, ...], small: int) -> jax.Array:
+def filler(shape: tuple[int, ...], small: int = 0) -> jax.Array:
+    """What stands where nothing is; in the shape itself if that has fewer than ``small`` elements."""
     return jnp.zeros(shape if math.prod(shape) < small else (1,) * len(shape), FILLER)
 
 

@@ -28,7 +28,7 @@ CODECS = {
     "int8_shards": codecs.int8_blockwise(block_size=16, shards=4),
     "float8": codecs.float8_stochastic(),
 }
-UNBIASED = ("stochastic", "int8", "int8_shards", "float8")
+UNBIASED = ("stochastic", "compensated", "int8", "int8_shards", "float8")
 every_codec = pytest.mark.parametrize("name", CODECS)
 
 
@@ -78,10 +78,12 @@ def around(levels, x):
 
 def neighbours(name, x):
     """The two numbers of the code around each of x, of shape (rows, 64)."""
-    if name == "stochastic":
-        cut = (x.view("uint32") & 0xFFFF0000).view("float32").astype("float64")
+    if name in ("stochastic", "compensated"):
+        bits = 16 if name == "stochastic" else 8
+        below = x.view("uint32") >> bits << bits
+        cut = below.view("float32").astype("float64")
         exact = cut == x
-        away = ((x.view("uint32") & 0xFFFF0000) + np.uint32(0x10000)).view("float32").astype("float64")
+        away = (below + np.uint32(1 << bits)).view("float32").astype("float64")
         return np.minimum(cut, np.where(exact, cut, away)), np.maximum(cut, np.where(exact, cut, away))
     if name == "float8":
         sizes = np.sort(np.outer([1.0, 1.5], 2.0 ** np.arange(-55, 9)).ravel())[1:-1]
@@ -142,10 +144,10 @@ def test_nearest_is_that_of_numpy():
 def test_compensation_leaves_sixteen_bits():
     x = spread(0, 4096, 30.0)
     error = abs(there_and_back(CODECS["compensated"], x).astype("float64") - x) / abs(x)
-    assert error.max() <= 2.0**-15
-    assert np.mean(error <= 2.0**-16) > 0.99  # But where the error of bfloat16 is just half its step.
-    values = CODECS["compensated"].encode(jnp.asarray(x), jnp.uint32(0))["values"]
-    np.testing.assert_array_equal(values.astype("float32"), there_and_back(CODECS["nearest"], x))
+    assert error.max() < 2.0**-15
+    values = CODECS["compensated"].encode(jnp.asarray(x), jnp.uint32(0))["values"].astype("float32")
+    nearest = values == there_and_back(CODECS["nearest"], x)
+    assert nearest.mean() > 0.99  # But where it is rounded at random to just between two numbers.
 
 
 @every_codec

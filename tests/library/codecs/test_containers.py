@@ -296,12 +296,12 @@ def test_what_could_not_be_told_from_codes():
 
     class Wide:
         def encode(self, x, seed):
-            return {"codes": x.astype("int8"), "rest": x.astype("int16")}
+            return {"codes": x.astype("int8"), "rest": x.astype("uint16")}
 
         def decode(self, arrays):
             return arrays["codes"].astype("float32")
 
-    with pytest.raises(ValueError, match=r"`codec` may use int16 for its first array only; got .*Wide"):
+    with pytest.raises(ValueError, match=r"`codec` may use uint16 for its first array only; got .*Wide"):
         rx.compress_state(rx.adam(0.1), Wide()).init(PARAMS)
 
 

@@ -63,7 +63,7 @@ INTERVALS = {
     "smooth_beta": "[0, inf)",
     "final_lr": "[0, inf)",
     "gamma": "(0, inf)",
-    "base_lr": "(0, inf)",
+    "base_lr": "[1e-30, inf)",
     "partial": "[0, 0.5]",
 }
 SCHEDULE_FREE = ("schedule_free", "schedule_free_sgd", "schedule_free_adamw", "schedule_free_radam")
@@ -112,7 +112,7 @@ WORDS = {
         }.items()
     },
 }
-DTYPES = ("dtype", "state_dtype", "mu_dtype", "nu_dtype", "accumulator_dtype")
+DTYPES = ("dtype", "state_dtype", "mu_dtype", "nu_dtype", "accumulator_dtype", "update_dtype")
 STEPS = {
     "adam_2k": "steps",
     "freeze_until": "steps",
@@ -218,6 +218,7 @@ def test_every_argument_is_checked_or_known_to_be_free():
         # See test_signals.py.
         *("parts", "name", "upper", "lower", "clip_value_fn", "nus", "warmup_steps"),
         *("mesh", "axis", "specs"),
+        *("full", "bits"),  # See test_params.py.
     }
     pairs = {(name, "betas") for name in PAIRS}
     known = {*NUMBERS, *FLAGS, *WORDS, *ARRAYS, *LINKS, *STEPS.items(), *SIZES, *pairs}
@@ -439,7 +440,7 @@ def test_nesterov_without_momentum_or_with_dampening_is_refused_as_in_pytorch(se
 OF_SIGNALS = ("first_moment", "nesterov_moment", "delay", "difference")
 DTYPE_ARGUMENTS = [a for a in ARGUMENTS if a[1] in DTYPES]
 REAL = {
-    "nu_dtype",
+    *("nu_dtype", "update_dtype"),
     *(a for a in DTYPE_ARGUMENTS if a[1] == "dtype" and a[0] not in OF_SIGNALS),
 }
 

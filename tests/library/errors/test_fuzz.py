@@ -897,6 +897,7 @@ CALLABLES = {
 FILLED = REQUIRED | {"rate": rx.inverse_root(), "projection_fn": lambda x: x}
 OF_VALUES = ("rectification_stats", "effective_rate", "step_count", "without_lookahead", "rectification")
 OF_VALUES += ("adaptive_rate_variance", "total_weight", "decompress_state", "schedule_free_eval_params")
+OF_VALUES += ("decompress_params", "replace_params")
 OF_VALUES += ("schedule_free_train_params", "mixture")  # Which takes its parts by position.
 IN_A_RATE = ("belief_moment", "atan2_rate", "update_clipping", "signal")
 PUBLIC_FACTORIES = [
