@@ -4,12 +4,14 @@ The donated step is compiled for TPU slices of 4 to 512 chips and for single GPU
 divided over the chips. Counted in the compiled program of one chip, per step:
 
 - kernels that touch an array of a leaf's size, per leaf; the scalars' are counted beside them;
+- bytes that are held between steps and the gradients, per parameter;
 - bytes read from and written to the chip's main memory, per parameter that it holds, beside the least
   possible: gradients read, parameters and state read and written;
 - temporary buffers; collective operations, of ``init`` too.
 
 The bars: one kernel per leaf, the least bytes (28.0 for RAdam, 36.0 with AMSGrad, 20.0 with bfloat16
-moments), temporaries smaller than any matrix, no collectives.
+moments, 12.0 with moments in float8 on bfloat16 parameters), temporaries smaller than any matrix, no
+collectives.
 """
 
 import argparse
@@ -18,6 +20,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 from matplotlib.figure import Figure
 
@@ -28,7 +32,7 @@ from benchmarks.frame.spread import exactly
 from benchmarks.hardware import hlo
 from benchmarks.hardware.compiled import chip_bytes, compiled, laid_out
 from benchmarks.hardware.targets import GROUPS, TARGETS, devices, installed, prepare
-from benchmarks.subjects.codecs import CODECS, divided_codec
+from benchmarks.subjects.codecs import CODECS, PARAMETERS, divided_codec
 from benchmarks.subjects.peers import CATALOGUE, RATE
 
 # Matrices and vectors of a large network, and the axes of the chips that theirs are divided over.
@@ -44,6 +48,16 @@ RECIPES = {name: peers.ours for name, peers in CATALOGUE.items()} | {
     f"radam in {name}": lambda name=name: rx.compress_state(rx.radam(RATE), divided_codec(name))
     for name in CODECS
 }
+# On parameters of 16 bits, with such gradients.
+IN_16_BITS = {
+    f"radam in {name} on {form}": lambda form=form, codec=codec: PARAMETERS[form][1](
+        rx.compress_state(rx.radam(RATE), codec()) if codec else rx.radam(RATE)
+    )
+    for form in PARAMETERS
+    if form in CODECS
+    for name, codec in (("float32", None), ("float8_stochastic", rx.codecs.float8_stochastic))
+}
+RECIPES |= IN_16_BITS
 SCALARS = 1e-4  # What a step's scalars may add to its bytes.
 QUICK = {"targets": ["v5e:2x2", "h200"], "optimizers": ["sgd", "radam", "radam_amsgrad"]}
 
@@ -76,14 +90,24 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _measure(bench: Benchmark, target: str, optimizers: Sequence[str]) -> None:
-    params = laid_out(LEAVES, devices(target))
-    rows = []
+    chips, rows = devices(target), []
     for optimizer in optimizers:
+        params = laid_out(LEAVES, chips, jnp.bfloat16 if optimizer in IN_16_BITS else np.float32)
         rows.append({"target": target, "optimizer": optimizer} | measured(RECIPES[optimizer](), params))
     bench.rows += rows
     bench.table(
         f"{target}, {rows[0]['chips']} chip{'s' * (rows[0]['chips'] > 1)}",
-        ("optimizer", "kernels/leaf", "others", "B/param", "least", "temporary B", "collectives", "bars"),
+        (
+            "optimizer",
+            "kernels/leaf",
+            "others",
+            "held",
+            "B/param",
+            "least",
+            "temporary B",
+            "collectives",
+            "bars",
+        ),
         [_line(row) for row in rows],
     )
 
@@ -104,6 +128,7 @@ def measured(tx: optax.GradientTransformation, params: dict[str, jax.ShapeDtypeS
         "kernels": on_leaves,
         "other_kernels": len(kernels) - on_leaves,
         "bytes": hlo.moved_bytes(text),
+        "held_bytes": 2 * chip_bytes(params) + chip_bytes(state),  # Gradients are as large as parameters.
         # Gradients are read; parameters and state are read and written.
         "least_bytes": 3 * chip_bytes(params) + 2 * chip_bytes(state),
         "temp_bytes": step.memory_analysis().temp_size_in_bytes,
@@ -123,6 +148,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         row["optimizer"],
         f"{row['kernels'] / row['leaves']:.2f}",
         str(row["other_kernels"]),
+        f"{row['held_bytes'] / row['parameters']:.1f}",
         f"{row['bytes'] / row['parameters']:.1f}",
         f"{row['least_bytes'] / row['parameters']:.1f}",
         f"{row['temp_bytes']:,}",

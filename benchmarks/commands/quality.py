@@ -167,7 +167,7 @@ def draw(excess: dict[str, dict[tuple[str, str], tuple[float, np.ndarray]]]) -> 
         ax.set_yscale("symlog", linthresh=1)
         ax.set(title=title, xlabel="bytes per parameter, with its state")
     axes[0].set_ylabel("test loss above float32's in %")
-    figure.legend(*axes[0].get_legend_handles_labels(), title="parameters", loc="outside right")
+    axes[-1].legend(title="parameters", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figure
 
 

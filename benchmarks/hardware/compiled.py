@@ -22,14 +22,16 @@ class Compiled(NamedTuple):
     state: Any
 
 
-def laid_out(leaves: Leaves, chips: Sequence[Any]) -> dict[str, jax.ShapeDtypeStruct]:
+def laid_out(
+    leaves: Leaves, chips: Sequence[Any], dtype: Any = np.float32
+) -> dict[str, jax.ShapeDtypeStruct]:
     """Parameters of a shape and axes each, over "rows" and "columns" of chips, as square as can be."""
     rows = 1 << math.ceil(math.log2(len(chips)) / 2)
     # Twice as many rows as columns where the number of chips is no square.
     grid = np.reshape(np.asarray(chips), (rows, -1))
     mesh = Mesh(grid, ("rows", "columns"), axis_types=(AxisType.Auto,) * 2)
     return {
-        name: jax.ShapeDtypeStruct(shape, np.float32, sharding=NamedSharding(mesh, PartitionSpec(*axes)))
+        name: jax.ShapeDtypeStruct(shape, dtype, sharding=NamedSharding(mesh, PartitionSpec(*axes)))
         for name, (shape, axes) in leaves.items()
     }
 

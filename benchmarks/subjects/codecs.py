@@ -1,6 +1,7 @@
 """The formats of state and of parameters that are measured, by name."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax.numpy as jnp
 import optax
@@ -18,16 +19,13 @@ CODECS: dict[str, Callable[..., rx.codecs.Codec]] = {
 }
 
 # The dtype that a model has its parameters in, and what trains them by an optimizer.
-PARAMETERS: dict[str, tuple[jnp.dtype, Callable[..., optax.GradientTransformation]]] = {
+Form = tuple[jnp.dtype, Callable[..., optax.GradientTransformation]]
+PARAMETERS: dict[str, Form] = {
     "float32": (jnp.dtype("float32"), lambda optimizer: optimizer),
     "bfloat16": (jnp.dtype("bfloat16"), lambda optimizer: optimizer),
-} | {
-    name: (
-        jnp.dtype("bfloat16"),
-        lambda optimizer, name=name: rx.compress_params(optimizer, CODECS[name]()),
-    )
-    for name in ("bfloat16_compensated", "bfloat16_stochastic")
 }
+for _name in ("bfloat16_compensated", "bfloat16_stochastic"):
+    PARAMETERS[_name] = jnp.dtype("bfloat16"), partial(rx.compress_params, codec=CODECS[_name]())
 
 
 def divided_codec(name: str) -> rx.codecs.Codec:

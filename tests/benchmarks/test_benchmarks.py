@@ -348,21 +348,23 @@ def test_the_benchmarks_are_listed_and_others_refused():
     assert "no 'no_such'; there are: sgd" in err
 
 
-def test_quality(tmp_path):
+@pytest.mark.parametrize("form", ["float32", pytest.param("bfloat16_compensated", marks=pytest.mark.full)])
+def test_quality(tmp_path, form):
     rows = result_of(
         "quality",
         tmp_path,
-        "--models",
-        "transformer",
-        "--optimizers",
-        "radam",
-        "--codecs",
-        "float8_stochastic",
+        *("--models", "transformer", "--optimizers", "radam"),
+        *("--codecs", "float8_stochastic", "--parameters", form),
     )
-    rows = {row["codec"]: row for row in rows["rows"]}
-    assert list(rows) == ["float32", "float8_stochastic"]
-    assert rows["float32"]["bytes_per_parameter"] == pytest.approx(8, abs=0.01)
-    assert 2 < rows["float8_stochastic"]["bytes_per_parameter"] < 6  # Small arrays stay as they are.
-    start, *_, end = rows["float32"]["test_losses"]
+    rows = {(row["parameters"], row["codec"]): row for row in rows["rows"]}
+    assert list(rows) == [
+        (of, codec) for of in dict.fromkeys(["float32", form]) for codec in ("float32", "float8_stochastic")
+    ]
+    size = {formats: row["bytes_per_parameter"] for formats, row in rows.items()}
+    assert size["float32", "float32"] == pytest.approx(12, abs=0.01)
+    assert size[form, "float32"] == pytest.approx(12 if form == "float32" else 11, abs=0.01)
+    assert 5 < size[form, "float8_stochastic"] < 10  # Small arrays stay as they are.
+    start, *_, end = rows["float32", "float32"]["test_losses"]
     assert end < start
-    assert rows["float8_stochastic"]["test_losses"][-1] == pytest.approx(end, rel=0.01)
+    for row in rows.values():
+        assert row["test_losses"][-1] == pytest.approx(end, rel=0.01)
