@@ -1,14 +1,16 @@
-"""Time to trace, lower and compile one training step, and its equations, beside optax.
+"""CPU time to trace, lower and compile one training step, and its equations, beside optax.
 
-Every time is that of a first time in a process: JAX's caches are emptied before each. "Alike" leaves have
-one shape, "different" ones a shape each. Packages take turns within a round; ratios are taken round by
-round; given are their medians.
+Every time is that of a first time in a process: JAX's caches are emptied before each. It is what all threads
+of the process have computed, so that other processes count for little. "Alike" leaves have one shape,
+"different" ones a shape each; networks have those of their parameters. Packages take turns within a round;
+ratios are taken round by round; given are their medians.
 """
 
 import argparse
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,25 +24,34 @@ from benchmarks.frame.benchmark import Benchmark, add_names, grid
 from benchmarks.frame.figure import Panels, panels
 from benchmarks.frame.spread import Spread, spread
 from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, PACKAGES
+from benchmarks.subjects.shapes import NETWORKS, Shapes
 from benchmarks.subjects.step import jitted_step
 from examples.lab.options import positive_int
 
-LEAVES = {"1": 1, "10": 10, "100": 100, "1000": 1000}
-KINDS = ("alike", "different")
 OPTIMIZERS = ["adam", "amsgrad", "radam", "rmsprop"]
 PHASES = ("trace", "lower", "compile")
 
 
-def shapes(leaves: int, kind: str) -> dict[str, jax.ShapeDtypeStruct]:
-    """Small leaves, so that nothing but their number counts."""
-    sizes = range(64, 64 + leaves) if kind == "different" else [64] * leaves
-    return {f"layer{i}": jax.ShapeDtypeStruct((size, 8), jnp.float32) for i, size in enumerate(sizes)}
+def _alike(leaves: int) -> Shapes:
+    return [(64, 8)] * leaves
+
+
+def _different(leaves: int) -> Shapes:
+    return [(size, 8) for size in range(64, 64 + leaves)]
+
+
+# Small leaves, so that nothing but their number counts, and those of networks.
+LEAVES: dict[str, Callable[[], Shapes]] = {
+    f"{n}-{kind}": partial(leaves, n)
+    for n in (1, 10, 100, 1000)
+    for kind, leaves in (("alike", _alike), ("different", _different))
+} | NETWORKS
 
 
 class Cost(NamedTuple):
     """Of one step."""
 
-    trace: float  # Seconds, as the next two.
+    trace: float  # Seconds of all threads, as the next two.
     lower: float
     compile: float
     equations: int  # Of the jaxpr, those of inner jaxprs included once per call.
@@ -53,13 +64,13 @@ def measure(tx: optax.GradientTransformation, params: Any) -> Cost:
     # What an earlier measurement traced must not help this one, nor its garbage be collected within it.
     jax.clear_caches()
     gc.collect()
-    marks = [time.perf_counter()]
+    marks = [time.process_time()]
     traced = jitted.trace(params, state, params)
-    marks.append(time.perf_counter())
+    marks.append(time.process_time())
     lowered = traced.lower()
-    marks.append(time.perf_counter())
+    marks.append(time.process_time())
     lowered.compile()
-    marks.append(time.perf_counter())
+    marks.append(time.process_time())
     trace, lower, compile_ = np.diff(marks).tolist()
     return Cost(trace, lower, compile_, sum(1 for _ in equations(traced.jaxpr.jaxpr)))
 
@@ -90,7 +101,6 @@ def main(arguments: Sequence[str]) -> None:
     def add_options(parser: argparse.ArgumentParser) -> None:
         add_names(parser, "optimizers", there, OPTIMIZERS)
         add_names(parser, "leaves", list(LEAVES), list(LEAVES))
-        add_names(parser, "kinds", KINDS, KINDS)
         parser.add_argument("--rounds", type=positive_int, metavar="N", help="default: 5, with --quick 2")
 
     bench = Benchmark("compile", __doc__, arguments, add_options)
@@ -98,21 +108,20 @@ def main(arguments: Sequence[str]) -> None:
     if jax.config.values["jax_compilation_cache_dir"]:
         bench.parser.error("unset JAX_COMPILATION_CACHE_DIR: what is in the cache is not compiled")
     optimizers = options.optimizers or (["radam"] if options.quick else OPTIMIZERS)
-    leaves = options.leaves or (["1", "10"] if options.quick else list(LEAVES))
+    leaves = options.leaves or (["1-alike", "10-different"] if options.quick else list(LEAVES))
     rounds = options.rounds or (2 if options.quick else 5)
-    kinds = options.kinds or KINDS
     for label in leaves:
-        for kind in kinds:
-            for optimizer in optimizers:
-                bench.rows += _rows(optimizer, LEAVES[label], kind, rounds)
-                bench.save()
-                _show(bench, bench.rows[-len(PACKAGES) :])
-    _tables(bench, optimizers, [f"{label} {kind}" for label in leaves for kind in kinds])
+        for optimizer in optimizers:
+            bench.rows += _rows(optimizer, label, rounds)
+            bench.save()
+            _show(bench, bench.rows[-len(PACKAGES) :])
+    _tables(bench, optimizers, leaves)
     bench.finish(_figure(bench.rows))
 
 
-def _rows(optimizer: str, leaves: int, kind: str, rounds: int) -> list[dict[str, Any]]:
-    params = shapes(leaves, kind)
+def _rows(optimizer: str, leaves: str, rounds: int) -> list[dict[str, Any]]:
+    shapes = LEAVES[leaves]()
+    params = {f"leaf{i}": jax.ShapeDtypeStruct(shape, jnp.float32) for i, shape in enumerate(shapes)}
     transformations = {name: getattr(CATALOGUE[optimizer], field)() for name, field in PACKAGES.items()}
     costs: dict[str, list[Cost]] = {name: [] for name in PACKAGES}
     for i in range(rounds + 1):
@@ -126,7 +135,6 @@ def _rows(optimizer: str, leaves: int, kind: str, rounds: int) -> list[dict[str,
         row: dict[str, Any] = {
             "optimizer": optimizer,
             "leaves": leaves,
-            "kind": kind,
             "competitor": name,
             "equations": kept[0].equations,
         }
@@ -156,19 +164,17 @@ def _show(bench: Benchmark, rows: Sequence[dict[str, Any]]) -> None:
     ]
     first = rows[0]
     bench.show(
-        f"{first['optimizer']}, {first['leaves']} leaves, {first['kind']}",
+        f"{first['optimizer']}, leaves: {first['leaves']}",
         ("package", "trace, ms", "lower", "compile", "equations", "trace: ours/this", "rest"),
         lines,
     )
 
 
 def _tables(bench: Benchmark, optimizers: Sequence[str], columns: Sequence[str]) -> None:
-    find = {
-        (row["optimizer"], f"{row['leaves']} {row['kind']}", row["competitor"]): row for row in bench.rows
-    }
+    find = {(row["optimizer"], row["leaves"], row["competitor"]): row for row in bench.rows}
     for title, phase in (
-        ("Time to trace over optax's", "trace"),
-        ("Time to lower and compile over optax's", "lower_and_compile"),
+        ("CPU time to trace over optax's", "trace"),
+        ("CPU time to lower and compile over optax's", "lower_and_compile"),
     ):
         cells = grid(
             optimizers,
@@ -187,9 +193,7 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
     shown: Panels = {}
     for row in rows:
         for phase in PHASES:
-            line = shown.setdefault(f"{phase}, {row['optimizer']}", {}).setdefault(
-                f"{row['leaves']} {row['kind']}", {}
-            )
+            line = shown.setdefault(f"{phase}, {row['optimizer']}", {}).setdefault(row["leaves"], {})
             line[row["competitor"]] = Spread(*row[phase].values())
     ordered = {name: shown[name] for phase in PHASES for name in shown if name.startswith(phase)}
-    return panels(ordered, "seconds", log=True)
+    return panels(ordered, "seconds of CPU", log=True)

@@ -31,6 +31,34 @@ def resnet_50() -> Shapes:
     return [*shapes, (inputs, 1000), (1000,)]
 
 
+def efficientnet_b0() -> Shapes:
+    """EfficientNet-B0 (Tan & Le 2019) for ImageNet, 5,288,548 parameters in 213 leaves.
+
+    Convolutions are those of ResNet-50; squeeze and excitation has a bias and no BatchNorm.
+    """
+
+    def conv(size: int, inputs: int, outputs: int) -> Shapes:
+        return [(size, size, inputs, outputs), (outputs,), (outputs,)]
+
+    def squeeze(width: int, within: int) -> Shapes:
+        return [(1, 1, width, within), (within,), (1, 1, within, width), (width,)]
+
+    shapes = conv(3, 3, 32)
+    inputs = 32
+    for expansion, outputs, blocks, size in (
+        (1, 16, 1, 3), (6, 24, 2, 3), (6, 40, 2, 5), (6, 80, 3, 3), (6, 112, 3, 5), (6, 192, 4, 5),
+        (6, 320, 1, 3)
+    ):  # fmt: skip
+        for _ in range(blocks):
+            width = expansion * inputs
+            if expansion > 1:
+                shapes += conv(1, inputs, width)
+            # A depthwise convolution has one input for each output.
+            shapes += conv(size, 1, width) + squeeze(width, inputs // 4) + conv(1, width, outputs)
+            inputs = outputs
+    return [*shapes, *conv(1, inputs, 1280), (1280, 1000), (1000,)]
+
+
 def gpt_2_small() -> Shapes:
     """GPT-2 small (Radford et al. 2019), 124,439,808 parameters in 148 leaves; the output layer is tied."""
     width = 768
@@ -45,6 +73,11 @@ def gpt_2_small() -> Shapes:
     return [(50257, width), (1024, width), *(12 * block), *norm]
 
 
+NETWORKS: dict[str, Callable[[], Shapes]] = {
+    "resnet-50": resnet_50,
+    "gpt-2-small": gpt_2_small,
+    "efficientnet-b0": efficientnet_b0,
+}
 FULL: dict[str, Callable[[], Shapes]] = {
     "1x32M": lambda: alike(1, 32_000_000),
     "100x320k": lambda: alike(100, 320_000),
@@ -57,4 +90,4 @@ QUICK: dict[str, Callable[[], Shapes]] = {
     "1x30k": lambda: alike(1, 30_000),
     "3x1k": lambda: alike(3, 1_000),
 }
-SHAPES = FULL | QUICK
+SHAPES = FULL | QUICK | NETWORKS
