@@ -6,6 +6,7 @@ import pickle
 
 import dill
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -91,6 +92,56 @@ def test_a_transformation_keeps_its_call_where_it_is_taken_apart():
         assert repr(again) == repr(tx)
         assert type(again) is type(tx)
     assert jax.tree.structure(tx) == jax.tree.structure(rx.adam(0.2))
+
+
+def warmup(count):
+    return count / 10
+
+
+@pytest.mark.parametrize("make", [
+    lambda: rx.radam(1e-3),
+    lambda: rx.adamw(warmup, 0.9, weight_decay=0.1),
+    lambda: rx.scale_by_adaptive_rate(rx.second_moment(0.9), rx.first_moment(0.5)),
+    lambda: rx.mixture((1.0, rx.first_moment(0.9)), (0.5, rx.delay(steps=2))),
+    lambda: rx.compress_state(rx.adam(0.1), rx.codecs.int8_blockwise(block_size=32)),
+])  # fmt: skip
+def test_equal_calls_make_equal_transformations(make):
+    one, two = make(), make()
+    assert one == two == pickle.loads(pickle.dumps(one))
+    assert (one != two) is False
+    assert hash(one) == hash(two)
+    assert len({one, two, rx.sgd(0.1)}) == 2
+
+
+def test_others_are_not_equal():
+    adam = rx.adam(0.1)
+    others = [
+        rx.adam(0.2),
+        rx.adam(0.1, b1=0.8),
+        rx.adamw(0.1, weight_decay=0.0),
+        adam._replace(update=rx.adam(0.2).update),
+        optax.adam(0.1),
+        rx.adam(lambda count: 0.1),
+        None,
+    ]
+    assert adam not in others
+    # An array has no hash: what is made of it is itself alone.
+    traced = rx.adam(jnp.float32(0.1))
+    assert traced == traced != rx.adam(jnp.float32(0.1))
+    assert hash(traced) != hash(rx.adam(jnp.float32(0.1)))
+
+
+def test_an_equal_optimizer_does_not_compile_a_step_again():
+    def step(tx, params, state, gradients):
+        updates, state = tx.update(gradients, state, params)
+        return optax.apply_updates(params, updates), state
+
+    jitted, params = jax.jit(step, static_argnums=0), jnp.ones(3)
+    for learning_rate in (0.1, 0.1, 0.2, 0.1):
+        tx = rx.sgd(learning_rate)
+        params, _ = jitted(tx, params, tx.init(params), jnp.ones(3))
+    assert jitted._cache_size() == 2
+    np.testing.assert_allclose(params, 0.5)
 
 
 def test_a_transformation_is_copied_and_pickled_by_its_call():

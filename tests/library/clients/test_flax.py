@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import radam_optax as rx
 from tests.support.twins import TWINS
 
 nnx = pytest.importorskip("flax.nnx", reason="Flax is not installed (group 'test')")
@@ -105,3 +106,16 @@ def test_linen_takes_the_same_way():
         states = [serialization.from_bytes(s, serialization.to_bytes(s)) for s in step(states)]
     for ours, theirs in zip(states[::2], states[1::2], strict=True):
         jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9), ours.params, theirs.params)
+
+
+def test_an_equal_optimizer_in_a_train_state_does_not_compile_again():
+    net = linen.Dense(1)
+    params = net.init(jax.random.key(0), INPUTS)["params"]
+
+    @jax.jit
+    def step(state):
+        return state.apply_gradients(grads=state.params)
+
+    for learning_rate in (0.1, 0.1, 0.2):
+        step(train_state.TrainState.create(apply_fn=net.apply, params=params, tx=rx.radam(learning_rate)))
+    assert step._cache_size() == 2

@@ -226,14 +226,14 @@ def test_every_argument_is_checked_or_known_to_be_free():
     assert not unknown
 
 
-def test_an_argument_without_a_domain_makes_no_factory():
+def test_an_argument_without_a_domain_is_refused_at_the_first_call():
     def factory(b1: float):
         return b1
 
     with raises(
         TypeError, "`b1` must be annotated with one domain, Annotated[type, rule]; got <class 'float'>."
     ):
-        validated(factory)
+        validated(factory)(0.9)
 
 
 @every_number
