@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from radam_optax import _numerics
-from radam_optax._core.values import Scalar, ScalarOrSchedule, as_scalar, in_dtype_of, scheduled
+from radam_optax._core.values import Scalar, ScalarOrSchedule, as_scalar, in_dtype_of, is_static, scheduled
 
 
 class Clock(NamedTuple):
@@ -41,6 +42,11 @@ class Weights(NamedTuple):
     new: Scalar
     total: Scalar  # 1.0 without debias.
 
+    @property
+    def share(self) -> Scalar:
+        """What an average has to be multiplied by, so that it is one."""
+        return 1 / self.total if is_static(self.total) else lax.reciprocal(self.total)
+
 
 @property
 def count(state: Any) -> jax.Array:
@@ -59,8 +65,12 @@ def new() -> Clock:
 
 def after(clock: Any) -> Any:
     """The clock one update later."""
+    if not clock:
+        return ()
     # It stays at the last int32, and does not become negative.
-    return Clock(jnp.asarray(optax.safe_increment(clock.count))) if clock else ()
+    count = jnp.asarray(clock.count)
+    one, last = (lax.full_like(count, n) for n in (1, jnp.iinfo(count.dtype).max))
+    return Clock(lax.select(lax.lt(count, last), lax.add(count, one), last))
 
 
 def running(state: Any) -> Clock:

@@ -119,8 +119,8 @@ def scale_by_adaptive_rate(rate: Link | None = None, momentum: Link | None = Non
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _product(m, rate=1):
-    return times(m, rate)
+def _product(m, rate=None):
+    return m if rate is None else times(m, rate)
 
 
 def _no_rate() -> optax.GradientTransformation:

@@ -46,7 +46,7 @@ from radam_optax._core.domains import (
     Real,
     RealDType,
 )
-from radam_optax._core.leaves import abs_sq, map_leaves, times
+from radam_optax._core.leaves import abs_sq, averaged, map_leaves, times
 from radam_optax._core.states import expect, full_like
 from radam_optax._core.values import Optimizer, value_at
 
@@ -103,12 +103,12 @@ def first_moment(
 
 
 def _average(g, mu, old, new, share):
-    mu = times(mu, old) + times(g, new)
+    mu = averaged(mu, g, old, new)
     return times(mu, share), mu
 
 
 def _average_before(g, mu, old, new, share, first, at_first):
-    return _before(mu, share, first, at_first), times(mu, old) + times(g, new)
+    return _before(mu, share, first, at_first), averaged(mu, g, old, new)
 
 
 def _before(average, share, first, at_first):
@@ -118,7 +118,7 @@ def _before(average, share, first, at_first):
 def _read(kernel, kernel_before, decay, state, weights, debias, delayed):
     """How an average is read: the kernel, and its scalars besides the weights."""
     if delayed is None:
-        return kernel, (1 / weights.total,)
+        return kernel, (weights.share,)
     total, first = _clock.passed(decay, state, debias)
     return kernel_before, (1 / total, first, delayed)
 
@@ -175,7 +175,7 @@ def nesterov_moment(
 
 
 def _look_ahead(g, mu, old, new, of_mu, of_g):
-    mu = times(mu, old) + times(g, new)
+    mu = averaged(mu, g, old, new)
     return times(mu, of_mu) + times(g, of_g), mu
 
 
@@ -261,12 +261,12 @@ def _moving(b2, debias, initial, dtype, delayed=None, *, additive=False) -> opta
 
 
 def _average_of_squares(g, nu, old, new, share):
-    nu = old * nu + new * abs_sq(g)
-    return nu * share, nu
+    nu = averaged(nu, abs_sq(g), old, new)
+    return times(nu, share), nu
 
 
 def _average_of_squares_before(g, nu, old, new, share, first, at_first):
-    return _before(nu, share, first, at_first), old * nu + new * abs_sq(g)
+    return _before(nu, share, first, at_first), averaged(nu, abs_sq(g), old, new)
 
 
 def _additive_average_of_squares(g, nu, old, new, share):
@@ -274,7 +274,7 @@ def _additive_average_of_squares(g, nu, old, new, share):
     square = abs_sq(g)
     # Both may be infinite. Times a sign is exact: how the rest is fused cannot change a bit.
     nu = nu - jnp.where(nu == square, 0, jnp.sign(nu - square) * (new * square))
-    return nu * share, nu
+    return times(nu, share), nu
 
 
 class CenteredSecondMomentState(NamedTuple):
@@ -319,7 +319,7 @@ def centered_second_moment(
         expect(CenteredSecondMomentState, state)
         del params
         time, weights = _clock.tick(b2, state, debias)
-        scalars = (weights.old, weights.new, 1 / weights.total)
+        scalars = (weights.old, weights.new, weights.share)
         updates, mu, nu = map_leaves(_variance, (updates,), (state.mu, state.nu), scalars)
         return updates, CenteredSecondMomentState(*time, mu, nu)
 
@@ -327,8 +327,8 @@ def centered_second_moment(
 
 
 def _variance(g, mu, nu, old, new, share):
-    mu = times(mu, old) + times(g, new)
-    nu = old * nu + new * abs_sq(g)
+    mu = averaged(mu, g, old, new)
+    nu = averaged(nu, abs_sq(g), old, new)
     # Kept finite: where both overflow, their difference would be NaN.
     mean_sq = jnp.minimum(abs_sq(times(mu, share)), jnp.finfo(nu.dtype).max)
     return jnp.maximum(nu * share - mean_sq, 0), mu, nu
@@ -403,12 +403,12 @@ def belief_moment(
 
 
 def _average_of_surprise(g, m, nu, old, new, eps, share):
-    nu = old * nu + new * abs_sq(g - m) + eps
-    return nu * share, nu
+    nu = averaged(nu, abs_sq(g - m), old, new) + eps
+    return times(nu, share), nu
 
 
 def _average_of_surprise_before(g, m, nu, old, new, eps, share, first, at_first):
-    return _before(nu, share, first, at_first), old * nu + new * abs_sq(g - m) + eps
+    return _before(nu, share, first, at_first), averaged(nu, abs_sq(g - m), old, new) + eps
 
 
 def _given_momentum() -> optax.GradientTransformationExtraArgs:
@@ -525,7 +525,7 @@ def amsgrad_max(decay: Forgetting = 1.0, *, dtype: RealDType = None) -> optax.Gr
 
 
 def _maximum(nu, nu_max, decay):
-    nu_max = jnp.maximum(decay * nu_max, nu)
+    nu_max = jax.lax.max(times(nu_max, decay), nu)
     return nu_max, nu_max
 
 

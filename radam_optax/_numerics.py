@@ -16,6 +16,9 @@ so that ``rho_t - 4 = (t - 4) - (t - rho_t)`` loses nothing where it decides: t 
 integer. From t y = 1.5 on, the closed forms ``rho_inf - 2t/expm1(tx)`` and
 ``rho_inf - 2 rho_inf/(exp(tx) + 1)`` no longer cancel and take over.
 
+The sums of a step are written in lax: an operator between arrays is a jitted function, which takes ten times
+as long to trace.
+
 A scheduled decay b_t has no closed form. There the weights that the average has given out are summed as it
 goes (:class:`Average`): ``rho_t = 1 + 2 M_t/W_t`` from their sum W and their mean age M/W,
 ``n_t = W_t^2/S_t`` from the sum S of their squares. For a constant decay they are what the closed forms are.
@@ -24,11 +27,13 @@ goes (:class:`Average`): ``rho_t = 1 + 2 M_t/W_t`` from their sum W and their me
 from __future__ import annotations
 
 import math
+import operator
 from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.typing import ArrayLike
 
 from radam_optax._core.calls import validated
@@ -112,8 +117,8 @@ def total_weight(decay: Decays, count: Numbers, power: Real = 1.0) -> jax.Array:
 
     Source: Kingma & Ba (2015), Algorithm 1.
     """
-    t = jnp.asarray(count).astype(jnp.result_type(float))
-    weight = one_minus_exp(t * rate(decay)) if is_static(decay) else _weight(decay, t)
+    t = _as_float(count)
+    weight = one_minus_exp(lax.mul(t, rate(decay))) if is_static(decay) else _weight(decay, t)
     return weight if is_static(power) and power == 1.0 else weight**power
 
 
@@ -152,7 +157,7 @@ def rectification(
     """
     if callable(b2):
         return _along(b2, jnp.asarray(count), variance, length)
-    return rectifier(moving_length(b2, count, length), variance)
+    return rectifier(b2, moving_length(b2, count, length).above(FLOORS[variance]), variance)
 
 
 def _along(b2: Schedule, count: jax.Array, variance: Variance, length: Length) -> Rectification:
@@ -161,7 +166,8 @@ def _along(b2: Schedule, count: jax.Array, variance: Variance, length: Length) -
         b = scheduled(b2, past)
         average = aged(average, b)
         t = past + 1
-        here = rectifier(AverageLength(b, t.astype(b.dtype), average, length), variance)
+        at = AverageLength(b, t.astype(b.dtype), average, length)
+        here = rectifier(b, at.above(FLOORS[variance]), variance)
         return average, jax.tree.map(lambda x, now: jnp.where(count == t, now, x), found, here)
 
     zeros = jnp.zeros(count.shape, jnp.result_type(float))
@@ -204,32 +210,35 @@ class MovingLength(NamedTuple):
     t: jax.Array
     deficit: jax.Array  # t - rho_t, where ...
     near: jax.Array  # ... the average has not yet got far.
-    distance: jax.Array  # rho_inf - rho_t, elsewhere.
+    distance: tuple[jax.Array, jax.Array]  # rho_inf - rho_t, elsewhere: a quotient.
 
-    def above(self, floor: Scalar) -> jax.Array:
+    def above(self, floor: float) -> jax.Array:
         """``rho_t - floor``, with its right sign and to full relative precision."""
-        of_limit = limit_above(floor, self.b2) - self.distance
-        return jnp.where(self.near, (self.t - floor) - self.deficit, of_limit)
+        # It ends with a division, since XLA computes that once, but sums and products again for every use.
+        lost, whole = self.distance
+        of_step = lax.sub(lax.sub(self.t, floor), self.deficit)
+        of_limit = lax.sub(lax.mul(whole, limit_above(floor, self.b2)), lost)
+        one = lax.full_like(whole, 1)
+        return lax.div(lax.select(self.near, of_step, of_limit), lax.select(self.near, one, whole))
 
 
 def moving_length(b2: Scalar, count: ArrayLike, length: Length) -> MovingLength:
     """The length at step ``count``, see the head of this module."""
-    t = jnp.asarray(count).astype(jnp.result_type(float))
+    t = _as_float(count)
     x = rate(b2)
-    y = min(x / 2, _NEAR) if is_static(x) else jnp.minimum(x / 2, _NEAR)
-    near = t * (x / 2) < _NEAR
-    ty = jnp.where(near, t * y, _NEAR)
-    growth = jnp.where(near, 1, t * x)
-    faded = jnp.exp(-growth)  # exp(growth) would overflow, and its derivative be inf/inf.
+    y = min(x / 2, _NEAR) if is_static(x) else lax.min(x / 2, _NEAR)
+    ty = lax.min(lax.mul(t, y), _NEAR)
+    faded = lax.exp(lax.neg(lax.max(lax.mul(t, x), 2 * _NEAR)))  # exp(t x) would overflow.
     # (M(ty) - M(y)) / y with its leading term apart, which saves half of the rounding error.
     beyond = _m_beyond_leading(ty)
-    deficit = (t * t - 1) * (y / 3) + (beyond - _m_beyond_leading(y)) / y
+    leading = lax.mul(lax.sub(lax.square(t), 1.0), y / 3)
+    deficit = lax.add(leading, lax.div(lax.sub(beyond, _m_beyond_leading(y)), y))
     if length == "variance":
-        deficit *= ty / (1 + ty * ty / 3 + beyond)
-        distance = 2 * limit_above(0, b2) * faded / (1 + faded)
+        deficit = lax.mul(deficit, ty / (1 + ty * ty / 3 + beyond))
+        distance = lax.mul(faded, 2 * limit_above(0, b2)), lax.add(faded, 1.0)
     else:
-        distance = 2 * t * faded / (1 - faded)
-    return MovingLength(b2, t, deficit, near, distance)
+        distance = lax.mul(lax.mul(t, faded), 2.0), lax.sub(1.0, faded)
+    return MovingLength(b2, t, deficit, lax.lt(ty, _NEAR), distance)
 
 
 class Sum(NamedTuple):
@@ -303,18 +312,27 @@ class AverageLength(NamedTuple):
         return jnp.minimum(above, self.t - floor) if self.length == "variance" else above
 
 
-def rectifier(at: MovingLength | AverageLength, variance: Variance) -> Rectification:
-    """rho_t and r_t of a length; r_t is 0 as well where the step's own decay would leave V infinite."""
-    rho, above_2 = at.above(0), at.above(2)
-    rho_inf, inf_above_2 = limit_above(0, at.b2), limit_above(2, at.b2)
+# Where the variance is infinite: a length and its distance from there are computed to full precision.
+FLOORS = {"first_order": 4.0, "exact": 2.0}
+
+
+def rectifier(b2: Scalar, above: jax.Array, variance: Variance) -> Rectification:
+    """rho_t and r_t of a length that is so much ``above`` the floor of its variance.
+
+    r_t is 0 as well where the step's own decay would leave the variance infinite.
+    """
+    floor = FLOORS[variance]
+    rho, rho_inf, inf_above = lax.add(above, floor), limit_above(0, b2), limit_above(floor, b2)
+    if is_static(inf_above) and inf_above <= 0:
+        return Rectification(rho, lax.full_like(rho, 0))
     if variance == "exact":
         polynomial = _horner(_VARIANCE_POLYNOMIAL, 2 / rho_inf) / _horner(_VARIANCE_POLYNOMIAL, 2 / rho)
-        finite = (above_2 > 0) & (inf_above_2 > 0)
-        return Rectification(rho, _root_where(finite, polynomial * above_2, inf_above_2))
-    above_4, inf_above_4 = at.above(4), limit_above(4, at.b2)
-    numerator = above_4 * (above_2 / rho) * rho_inf
-    finite = (above_4 > 0) & (inf_above_4 > 0)
-    return Rectification(rho, _root_where(finite, numerator, inf_above_2 * inf_above_4))
+        numerator, denominator = polynomial * above, inf_above
+    else:
+        ratio = lax.mul(above, lax.div(lax.add(above, 2.0), rho))
+        numerator, denominator = lax.mul(ratio, rho_inf), limit_above(2, b2) * inf_above
+    finite = lax.gt(lax.min(above, inf_above), 0.0)
+    return Rectification(rho, _root_where(finite, numerator, denominator))
 
 
 def limit_above(floor: Scalar, b2: Scalar) -> Scalar:
@@ -336,9 +354,12 @@ def rate(decay: Scalar) -> Scalar:
 
 def one_minus_exp(x: jax.Array) -> jax.Array:
     """``1 - exp(-x)`` for x >= 0, to full relative precision."""
-    near = x < 2 * _NEAR
-    y = jnp.where(near, x / 2, _NEAR)
-    return jnp.where(near, 2 * y / (1 + y + y * y / 3 + _m_beyond_leading(y)), 1 - jnp.exp(-x))
+    # From x = 0.7 on the difference no longer cancels; up to there three terms are enough for float32.
+    y = lax.min(lax.mul(x, 0.5), 0.35)
+    square = lax.mul(y, y)
+    m = lax.mul(square, _horner(_M_SERIES[: 3 if x.dtype == jnp.float32 else 9], square))
+    near = lax.div(lax.mul(y, 2.0), lax.add(lax.add(m, y), 1.0))
+    return lax.select(lax.lt(y, 0.35), near, lax.sub(1.0, lax.exp(lax.neg(x))))
 
 
 @jax.custom_jvp
@@ -372,14 +393,21 @@ def _m_beyond_leading(y: Scalar) -> Scalar:
     return square * square * _horner(_M_SERIES[1:terms], square)
 
 
-def _horner(coefficients: tuple[float, ...], x):
-    total = coefficients[-1]
+def _horner(coefficients: tuple[float, ...], x: Scalar) -> Scalar:
+    times, plus = (operator.mul, operator.add) if is_static(x) else (lax.mul, lax.add)
+    total: Any = coefficients[-1]
     for coefficient in coefficients[-2::-1]:
-        total = total * x + coefficient
+        total = plus(times(x, total), coefficient)
     return total
+
+
+def _as_float(count: ArrayLike) -> jax.Array:
+    return lax.convert_element_type(jnp.asarray(count), jnp.result_type(float))
 
 
 def _root_where(finite: jax.Array, numerator: jax.Array, denominator: ArrayLike) -> jax.Array:
     """``sqrt(numerator/denominator)`` where finite, else 0, with finite derivatives in both cases."""
-    ratio = jnp.where(finite, numerator, 1) / jnp.where(finite, denominator, 1)
-    return jnp.where(finite, jnp.sqrt(ratio), 0)
+    one = lax.full_like(numerator, 1)
+    denominator = denominator if is_static(denominator) else jnp.where(finite, denominator, 1)
+    ratio = lax.div(lax.select(finite, numerator, one), denominator)
+    return lax.select(finite, lax.sqrt(ratio), lax.full_like(numerator, 0))

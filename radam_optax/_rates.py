@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from radam_optax import _clock, _numerics
 from radam_optax._clock import Clock
@@ -57,28 +58,40 @@ def inverse_root(
         elif not is_static(eps):
             kernel, scalars = _inverse_root_if, (eps_root, jnp.where(eps == 0, 1, eps), eps != 0)
         elif eps > 0:
-            kernel, scalars = _inverse_root, (eps_root, eps)
+            # Beside such an eps nobody sees the root of the least normal number, 1e-19 in float32.
+            kernel, scalars = _inverse_root if eps >= 1e-11 else _inverse_exact_root, (eps_root, eps)
         else:
-            kernel, scalars = _inverse_of_root, (eps_root,)
+            positive = is_static(eps_root) and eps_root >= jnp.finfo("float32").tiny
+            kernel, scalars = _inverse_of_positive_root if positive else _inverse_of_root, (eps_root,)
         return map_leaves(kernel, (updates,), (), scalars), state
 
     return optax.GradientTransformation(optax.init_empty_state, update)
 
 
 def _inverse_root(v, eps_root, eps):
+    """The least number under the root keeps derivatives finite, for less to trace than :func:`root`."""
+    v = lax.max(lax.add(v, eps_root), jnp.finfo(v.dtype).tiny)
+    return lax.reciprocal(lax.add(lax.sqrt(v), eps))
+
+
+def _inverse_exact_root(v, eps_root, eps):
     return 1 / (root(v + eps_root) + eps)
+
+
+def _inverse_of_positive_root(v, eps_root):
+    return lax.rsqrt(lax.add(v, eps_root))
 
 
 def _inverse_of_root(v, eps_root):
     """Without eps: one instruction instead of a root and a division, and 0 where that would be infinite."""
     v = v + eps_root
     at_0 = v == 0
-    rate = jax.lax.rsqrt(jax.lax.select(at_0, jax.lax.full_like(v, 1), v))
-    return jax.lax.select(at_0, jax.lax.full_like(v, 0), rate)
+    rate = lax.rsqrt(lax.select(at_0, lax.full_like(v, 1), v))
+    return lax.select(at_0, lax.full_like(v, 0), rate)
 
 
 def _inverse_root_if(v, eps_root, eps, given):
-    return jax.lax.select(given, _inverse_root(v, eps_root, eps), _inverse_of_root(v, eps_root))
+    return lax.select(given, _inverse_exact_root(v, eps_root, eps), _inverse_of_root(v, eps_root))
 
 
 def _inverse_from_floor(v, eps_root, eps, floor):
@@ -278,9 +291,10 @@ def scale_by_rectification(
         del params
         clock = _clock.after(_clock.running(state))
         at, weights = _length(b2, state, clock, length)
-        rho, r = _numerics.rectifier(at, variance)
-        # XLA computes a division once, but sums and products again in the loop of every leaf.
-        adaptive = at.above(threshold) / rho > 0
+        floor = _numerics.FLOORS[variance]
+        above = at.above(floor)
+        rho, r = _numerics.rectifier(at.b2, above, variance)
+        adaptive = lax.gt(above, threshold - floor)
         if callable(b2):  # A decay may fall, and leave no variance to match.
             adaptive &= r > 0
         scalars = (r, adaptive, fallback)
@@ -307,4 +321,4 @@ def _length(b2: Any, state: RectificationState, clock: Any, length: Any) -> Any:
 
 
 def _rectify(rate, r, adaptive, fallback):
-    return jax.lax.select(adaptive, times(rate, r), jax.lax.full_like(rate, fallback))
+    return lax.select(adaptive, times(rate, r), lax.full_like(rate, fallback))

@@ -2,8 +2,9 @@
 
 A link states what happens to one array, its *kernel*; :func:`map_leaves` applies it to trees:
 
-- The kernel is jitted: traced once per shape and dtype, and called once per leaf. XLA inlines the
-  calls before it fuses, so the compiled step is the same, but tracing takes half the time.
+- Where many leaves are alike the kernel is jitted: traced once for them all, and called once for each. XLA
+  inlines the calls before it fuses, so the compiled step is the same. Of a few, each is traced by itself, in
+  less time than a jitted function takes for its first.
 - The scalars of a step (bias corrections, r_t) are arguments: computed once, not once per leaf.
 - Arithmetic is done in at least float32; state comes back in the dtype that it had.
 - Updates are checked against the state, with the path of the leaf in the message. A leaf that is
@@ -12,10 +13,12 @@ A link states what happens to one array, its *kernel*; :func:`map_leaves` applie
 """
 
 import functools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -24,6 +27,9 @@ from jax.typing import ArrayLike, DTypeLike
 from radam_optax._core.messages import name_of
 
 Kernel = Callable[..., Any]
+# From how many leaves of a kind on, and for a kernel of how many arguments, a call for each is less to trace
+# and to lower than the kernel itself: a call is as much as some five operations, and jitting some fifty.
+MANY, LONG = 20, 5
 # What to do about a parameter that cannot be trained.
 NO_UPDATE = (
     "Give None for its gradient, or leave it out of the optimizer with optax.masked or optax.partition."
@@ -65,36 +71,55 @@ def map_leaves(
         [None] * len(leaves) if tree is None else _flatten_like(updates, treedef, tree)
         for tree in (like, at_least)
     )
-    # Once, by a copy, which costs nothing: a number would be a constant of each call.
-    scalars = tuple(jnp.copy(jnp.asarray(s)) for s in scalars)
-    rows = []
-    for index, (out, floor, *row) in enumerate(zip(outs, floors, *columns, strict=True)):
-        if _is_no_update(row[0]):
-            rows.append((None, *row[len(inputs) :]))
-            continue
-        try:
-            arrays = tuple(map(_as_array, row))
-            _check_shapes(arrays, scalars)
-            out_dtype = None if out is None else _dtype_of(out, floor)
-            run = _compiled(kernel, len(inputs), out_dtype)
-            rows.append(run(arrays, scalars))
-        except LeafError as error:
-            raise error.at(_leaf_name(updates, index)) from None
-    results = zip(*rows, strict=True) if rows else [()] * (1 + len(states))
-    trees = tuple(map(treedef.unflatten, results))
+    staged = _is_staged()
+
+    def prepared(out, floor, row, many):
+        """What is done to every row of a kind, of which this is one."""
+        arrays = tuple(map(_as_array, row))
+        _check_shapes(arrays, tuple(map(np.shape, scalars)))
+        out_dtype = None if out is None else _dtype_of(out, floor)
+        real = _precision(tuple(x.dtype for x in arrays))
+        run = (_compiled if many or not staged else _applied)(kernel, len(inputs), real, out_dtype)
+        numbers = tuple(_number(x, real, copied=many and staged) for x in scalars)
+        return lambda row: run(tuple(map(_as_array, row)), numbers)
+
+    rows = list(zip(outs, floors, *columns, strict=True))
+    kinds = [tuple(map(_kind, row)) for row in rows]
+    alike, of_kind, results = Counter(kinds), {}, []
+    # Complex gradients of real state must get as far as the cast, which says what is wrong.
+    with jax.numpy_dtype_promotion("standard"):
+        for index, (kind, (out, floor, *row)) in enumerate(zip(kinds, rows, strict=True)):
+            if _is_no_update(row[0]):
+                results.append((None, *row[len(inputs) :]))
+                continue
+            try:
+                if kind not in of_kind:
+                    many = alike[kind] >= MANY and len(row) + len(scalars) >= LONG
+                    of_kind[kind] = prepared(out, floor, row, many)
+                results.append(of_kind[kind](row))
+            except LeafError as error:
+                raise error.at(_leaf_name(updates, index)) from None
+    columns = zip(*results, strict=True) if results else [()] * (1 + len(states))
+    trees = tuple(map(treedef.unflatten, columns))
     return trees if states else trees[0]
 
 
 def times(x: jax.Array, factor: ArrayLike) -> jax.Array:
     """``x * factor`` for a real factor; a complex x is not promoted with it, but scaled by parts."""
     if not jnp.iscomplexobj(x):
-        return x * factor
+        return jax.lax.mul(x, factor)
     return jax.lax.complex(x.real * factor, x.imag * factor)
+
+
+def averaged(average: jax.Array, newcomer: jax.Array, old: ArrayLike, new: ArrayLike) -> jax.Array:
+    """``old * average + new * newcomer``: one step of a moving average."""
+    past, added = times(average, old), times(newcomer, new)
+    return past + added if jnp.iscomplexobj(newcomer) else jax.lax.add(past, added)
 
 
 def abs_sq(x: jax.Array) -> jax.Array:
     """``|x|^2``, real."""
-    return x.real * x.real + x.imag * x.imag if jnp.iscomplexobj(x) else x * x
+    return x.real * x.real + x.imag * x.imag if jnp.iscomplexobj(x) else jax.lax.mul(x, x)
 
 
 def lifted(tree: Any) -> Any:
@@ -182,7 +207,7 @@ class LeafError(Exception):
         return self.kind(f"{leaf}{self}")
 
 
-def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[jax.Array, ...]) -> None:
+def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[tuple[int, ...], ...]) -> None:
     # Not by chex, whose checks a program may have switched off: what they protect here are results.
     shape = np.shape(arrays[0])
     for other in map(np.shape, arrays):
@@ -192,7 +217,7 @@ def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[jax.Array, ...])
                 f"them, has {other}.",
                 ValueError,
             )
-    for other in map(np.shape, scalars):
+    for other in scalars:
         if len(other) > len(shape) or any(
             n not in (1, length) for n, length in zip(other[::-1], shape[::-1], strict=False)
         ):
@@ -204,27 +229,48 @@ def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[jax.Array, ...])
 
 
 @functools.cache
-def _compiled(kernel: Kernel, n_inputs: int, out_dtype: Any) -> Callable[..., Any]:
+def _precision(dtypes: tuple[jnp.dtype, ...]) -> jnp.dtype:
+    """The real dtype to compute in with arrays of these dtypes, the first of which is that of the updates."""
+    other = next((d for d in dtypes if jnp.issubdtype(d, jnp.complexfloating)), None)
+    if other is not None and not jnp.issubdtype(dtypes[0], jnp.complexfloating):
+        raise LeafError(f": the updates are {dtypes[0]}, but its state or parameter is {other}.")
+    wide = max(dtypes, key=lambda dtype: jnp.finfo(dtype).bits)
+    return jax.dtypes.canonicalize_dtype(arithmetic_dtype(wide, real=True))
+
+
+def _number(x: Any, real: jnp.dtype, copied: bool) -> Any:
+    """A scalar of a step as it takes part in the arithmetic."""
+    if isinstance(x, float | int):
+        # A number would be a constant of each call; a copy, which costs nothing, is made once.
+        return jnp.copy(jnp.asarray(x, real)) if copied else real.type(x)
+    x = jnp.asarray(x)
+    # In x64 mode a step's numbers are float64; they must not widen the arithmetic of float32 leaves.
+    return x if x.dtype == jnp.bool_ else _in_dtype(x, real)
+
+
+@functools.cache
+def _compiled(kernel: Kernel, n_inputs: int, real: jnp.dtype, out_dtype: Any) -> Callable[..., Any]:
+    return jax.jit(_applied(kernel, n_inputs, real, out_dtype))
+
+
+@functools.cache
+def _applied(kernel: Kernel, n_inputs: int, real: jnp.dtype, out_dtype: Any) -> Callable[..., Any]:
+    complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
+
     def run(arrays, scalars):
-        kinds = [jnp.iscomplexobj(x) for x in arrays]
-        if any(kinds) and not kinds[0]:
-            other = arrays[kinds.index(True)].dtype
-            raise LeafError(f": the updates are {arrays[0].dtype}, but its state or parameter is {other}.")
-        wide = max((x.dtype for x in arrays), key=lambda dtype: jnp.finfo(dtype).bits)
-        real = arithmetic_dtype(wide, real=True)
-        complex_ = jnp.dtype(f"complex{2 * jnp.finfo(real).bits}")
-        lifted = (x.astype(complex_ if kind else real) for x, kind in zip(arrays, kinds, strict=True))
-        # In x64 mode a step's numbers are float64; they must not widen the arithmetic of float32 leaves.
-        scalars = (s if s.dtype == jnp.bool_ else s.astype(real) for s in scalars)
-        scalars = (jnp.broadcast_to(s, arrays[0].shape) if s.ndim else s for s in scalars)
-        # Complex gradients of real state must get as far as the cast, which says what is wrong.
-        with jax.numpy_dtype_promotion("standard"):
-            out, *states = _as_tuple(kernel(*lifted, *scalars))
+        lifted = (_in_dtype(x, complex_ if jnp.iscomplexobj(x) else real) for x in arrays)
+        scalars = (jnp.broadcast_to(s, arrays[0].shape) if np.ndim(s) else s for s in scalars)
+        out, *states = _as_tuple(kernel(*lifted, *scalars))
         out = out if out_dtype is None else _cast(out, out_dtype)
         return (out, *map(_cast, states, (x.dtype for x in arrays[n_inputs:])))
 
     run.__name__ = kernel.__name__
-    return jax.jit(run)
+    return run
+
+
+def _in_dtype(x: jax.Array, dtype: DTypeLike) -> jax.Array:
+    """``x.astype(dtype)``, which takes a while to find that there is nothing to do."""
+    return x if x.dtype == dtype and not getattr(x, "weak_type", False) else x.astype(dtype)
 
 
 def _dtype_of(out: Any, floor: Any) -> jnp.dtype:
@@ -252,7 +298,7 @@ def arithmetic_dtype(dtype: DTypeLike, *, real: bool) -> jnp.dtype:
 def _cast(x: jax.Array, dtype: DTypeLike) -> jax.Array:
     if jnp.iscomplexobj(x) and not jnp.issubdtype(dtype, jnp.complexfloating):
         raise LeafError(f": a complex value does not fit into dtype {dtype}.")
-    return x.astype(dtype)
+    return _in_dtype(x, dtype)
 
 
 def _as_array(x: Any) -> jax.Array:
@@ -299,6 +345,15 @@ def _shapes(tree: Any) -> dict[str, str]:
 def _leaf_name(tree: Any, index: int) -> str:
     path = name_of(jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_none)[index][0])
     return f"Leaf {path!r}" if path else "The array"
+
+
+def _is_staged() -> bool:
+    """Whether operations are recorded, as under jit, and not carried out, as under vmap or grad alone."""
+    return isinstance(jax.lax.add(1, 1), jax.core.Tracer)
+
+
+def _kind(x: Any) -> Any:
+    return getattr(x, "shape", type(x)), getattr(x, "dtype", None), getattr(x, "weak_type", None)
 
 
 def _is_none(x: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radam_optax._core.leaves import map_leaves
+from radam_optax._core.leaves import MANY, map_leaves
 from tests.support.recipes import build, every_recipe
 from tests.support.trees import assert_close
 
@@ -73,13 +73,15 @@ def test_python_and_numpy_leaves():
         np.testing.assert_allclose(updates, -0.1, rtol=1e-6)
 
 
-def test_a_kernel_is_traced_once_per_shape_and_dtype():
+@pytest.mark.parametrize(("copies", "numbers"), [(MANY - 1, 9), (MANY, 1), (MANY, 9)])
+def test_a_long_kernel_is_traced_once_for_many_leaves_that_are_alike(copies, numbers):
     traces = []
 
-    def traced(x, factor):
-        traces.append(x.shape)
-        return x * factor
+    def traced(x, *factors):
+        traces.append((x.shape, x.dtype))
+        return x * factors[-1]
 
-    tree = [jnp.ones(3), jnp.ones(3), jnp.ones((2, 2)), jnp.ones(3, "bfloat16")]
-    jax.jit(lambda t: map_leaves(traced, (t,), (), (2.0,)))(tree)
-    assert traces == [(3,), (2, 2), (3,)]
+    tree = [jnp.ones(3)] * copies + [jnp.ones((2, 2)), jnp.ones(3, "bfloat16")]
+    results = jax.jit(lambda t: map_leaves(traced, (t,), (), (2.0,) * numbers))(tree)
+    assert all((x == 2).all() for x in results)
+    assert len(traces) == (3 if copies == MANY and numbers == 9 else len(tree))
