@@ -350,6 +350,17 @@ def test_the_benchmarks_are_listed_and_others_refused():
     assert "no 'no_such'; there are: sgd" in err
 
 
+def test_low_bit(tmp_path):
+    result = result_of("low_bit", tmp_path)
+    rows = {row["competitor"]: row for row in result["rows"]}
+    size = {name: round(row["bytes_per_parameter"]) for name, row in rows.items()}
+    assert size["radam_optax, float32"] == 16
+    assert size["radam_optax, bfloat16_compensated, float8_stochastic"] == 7
+    away = {name.removeprefix("radam_optax, "): row["percent"] for name, row in rows.items()}
+    assert away["float32"] < 0.01 < away["bfloat16_compensated"] < 10 < away["bfloat16 alone"]
+    assert len(rows) + len(result["notes"]) == 10
+
+
 @pytest.mark.parametrize("form", ["float32", pytest.param("bfloat16_compensated", marks=pytest.mark.full)])
 def test_quality(tmp_path, form):
     rows = result_of(
