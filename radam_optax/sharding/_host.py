@@ -38,8 +38,8 @@ def offload_state(
 
     The state has the structure of that of ``inner`` and, bitwise, its values; one takes over from the
     other. On a mesh it is divided as without it, each device's part in the memory of its host. It stands
-    around :func:`compress_state` and :func:`shard_state`, and inside of what else wraps an optimizer:
-    :class:`optax.MultiSteps`, masks, chains.
+    around :func:`compress_state`, :func:`compress_params` and :func:`shard_state`, and inside of what else
+    wraps an optimizer: :class:`optax.MultiSteps`, masks, chains.
 
     All of the state goes over the link to the host in each step, and as much comes back. With S bytes of
     it on a device and a link of B bytes per second each way, a step takes at least ``S / B``, and 2 S / B
