@@ -27,8 +27,9 @@ def offload_state(
 ) -> Optimizer:
     """Keeps the state of any transformation in the host's memory, and brings it to the device in parts.
 
-    Between steps the device holds no state. A step is done in groups of arrays: while one is updated, the
-    next arrives and the last leaves::
+    Between steps the device holds no state. A step is done in groups of arrays, from the last parameter to
+    the first, as the backward pass makes gradients: while one is updated, the next arrives and the last
+    leaves::
 
         inner = rx.compress_state(rx.radamw(3e-4), rx.codecs.bfloat16_stochastic())  # 4 bytes to send, not 8.
         optimizer = rx.sharding.offload_state(inner)
@@ -98,7 +99,10 @@ def offload_state(
             pairs = zip(jaxpr.invars, after, before, strict=True)
             successors = {old: new for old, new, x in pairs if _is_on_host(x)}
         values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*traced.consts, *before], strict=True))
-        run(divided(jaxpr, successors, group_bytes), values, successors, in_flight)
+        split = len(jaxpr.outvars) - result_structure.children()[1].num_leaves
+        # From the last parameter to the first, as gradients come: one that waits for its turn takes memory.
+        order = [*reversed(jaxpr.outvars[:split]), *jaxpr.outvars[split:]]
+        run(divided(jaxpr, order, successors, group_bytes), values, successors, in_flight)
         return result_structure.unflatten(
             v.val if isinstance(v, Literal) else values[v] for v in jaxpr.outvars
         )

@@ -14,11 +14,12 @@ class Stage(NamedTuple):
     part: ClosedJaxpr  # From what it reads to what later stages read and what the program returns.
 
 
-def divided(program: Jaxpr, successors: Mapping[Var, Any], least: int) -> list[Stage]:
-    """The stages of a program, in the order of its results; an equation stands where it is first needed.
+def divided(program: Jaxpr, results: Sequence[Any], successors: Mapping[Var, Any], least: int) -> list[Stage]:
+    """The stages of a program; an equation stands where it is first needed.
 
     Args:
       program: what is to be computed.
+      results: those of the program, in the order in which they are to be made.
       successors: the result that takes the place of an input.
       least: bytes that arrive in each stage, but for the last one.
     """
@@ -42,7 +43,7 @@ def divided(program: Jaxpr, successors: Mapping[Var, Any], least: int) -> list[S
                 arrivals.append(v)
                 waiting.append(successors[v])
 
-    for result in program.outvars:
+    for result in results:
         if sum(_nbytes(v) for v in groups[-1][0]) >= least:
             groups.append(([], set()))
         pull([result])

@@ -228,8 +228,8 @@ def test_devices_without_such_a_memory_are_an_error(monkeypatch):
 # Stages.
 
 
-def stages_of(tx, params, **settings):
-    """The arrivals of each stage, by shape, and the barriers that hold some back."""
+def stages_of(tx, params):
+    """The shapes of what arrives at each barrier, and of what has to have left before."""
     state = jax.jit(tx.init)(params)
     traced = jax.make_jaxpr(tx.update)(params, state, params)
     return [
@@ -250,6 +250,14 @@ def test_a_group_waits_until_another_has_left(group_bytes, in_flight, waits):
     found = stages_of(tx, params)
     assert len(found) == waits
     assert all({*shapes} == {(8, 8)} for shapes in found)
+
+
+def test_the_last_parameter_is_the_first_to_be_updated():
+    """Since its gradient is: the backward pass need not wait with those that it has."""
+    params = {str(n): jnp.ones((8, n)) for n in (4, 5, 6, 7)}
+    found = stages_of(offload(rx.adam(0.1)), params)
+    assert [shapes[0] for shapes in found] == [(8, 6), (8, 5), (8, 4)]
+    assert [shapes[-1] for shapes in found] == [(8, 7), (8, 6), (8, 5)]
 
 
 def test_what_all_of_an_update_needs_arrives_first():
