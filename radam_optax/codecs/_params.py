@@ -222,7 +222,11 @@ def _map(codec: Codec, held: Any, state: CompressedParamsState, params: Any, *tr
             result = row[-1]
         results.append(result)
         beside.append(cells)
-    columns = {n: structure.unflatten(cells[n] for cells in beside) for n in state.beside}
+    # Into the nodes that it has, which are NNX's in a state of `nnx.Optimizer`, or masked.
+    columns = {
+        n: jax.tree.structure(column).unflatten(cells[n] for cells in beside if cells[n] is not None)
+        for n, column in state.beside.items()
+    }
     return structure.unflatten(results), columns
 
 
@@ -258,7 +262,7 @@ def _step(codec: Codec, dtype: jnp.dtype, new: jax.Array, p: jax.Array, steps: A
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _arriving(codec: Codec, dtype: jnp.dtype, new: jax.Array, p: jax.Array, seed: jax.Array) -> Any:
     arrays = codec.encode(new, seed)
-    values, *_ = (arrays.pop(name) for name in [*dtypes_of(codec)][:1])
+    values = arrays.pop(next(iter(dtypes_of(codec))))
     was, given = p.astype(jnp.float32), jnp.finfo(dtype)
     # Rounded to its dtype here, since the compiler may leave out what a conversion and back would round.
     update = jax.lax.reduce_precision(values.astype(jnp.float32) - was, given.nexp, given.nmant)

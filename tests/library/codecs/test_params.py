@@ -293,6 +293,9 @@ def test_flax_nnx():
     kernel, held = (tree["linear"]["kernel"][...] for tree in (full, params))
     assert_nearest(kernel, held)
     assert not np.array_equal(held, before)
+    new, state = rx.replace_params(optimizer.opt_state, params, jax.tree.map(lambda p: 2 * p, full))
+    assert jax.tree.structure(state) == jax.tree.structure(optimizer.opt_state)
+    assert_nearest(rx.decompress_params(state, new)["linear"]["kernel"][...], new["linear"]["kernel"][...])
 
 
 def test_flax_linen():
