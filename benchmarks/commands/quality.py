@@ -165,6 +165,7 @@ def draw(excess: dict[str, dict[tuple[str, str], tuple[float, np.ndarray]]]) -> 
                 label=form,
             )
         ax.set_yscale("symlog", linthresh=1)
+        ax.set_yticks(ticks := (-0.5, 0, 0.5, 1, 2, 5), [f"{tick:g}" for tick in ticks], minor=False)
         ax.set(title=title, xlabel="bytes per parameter, with its state")
     axes[0].set_ylabel("test loss above float32's in %")
     axes[-1].legend(title="parameters", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
