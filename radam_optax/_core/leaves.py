@@ -28,8 +28,9 @@ from radam_optax._core.messages import name_of
 
 Kernel = Callable[..., Any]
 # From how many leaves of a kind on, and for a kernel of how many arguments, a call for each is less to trace
-# and to lower than the kernel itself: a call is as much as some five operations, and jitting some fifty.
-MANY, LONG = 20, 5
+# and to lower than the kernel itself: a call is as much as some five operations, and jitting as some fifty.
+# And from how many on a number is an array, which is less than a constant of every operation.
+MANY, LONG, SHARED = 20, 5, 3
 # What to do about a parameter that cannot be trained.
 NO_UPDATE = (
     "Give None for its gradient, or leave it out of the optimizer with optax.masked or optax.partition."
@@ -73,14 +74,15 @@ def map_leaves(
     )
     staged = _is_staged()
 
-    def prepared(out, floor, row, many):
+    def prepared(out, floor, row, copies):
         """What is done to every row of a kind, of which this is one."""
         arrays = tuple(map(_as_array, row))
         _check_shapes(arrays, tuple(map(np.shape, scalars)))
         out_dtype = None if out is None else _dtype_of(out, floor)
         real = _precision(tuple(x.dtype for x in arrays))
+        many = copies >= MANY and len(row) + len(scalars) >= LONG
         run = (_compiled if many or not staged else _applied)(kernel, len(inputs), real, out_dtype)
-        numbers = tuple(_number(x, real, copied=many and staged) for x in scalars)
+        numbers = tuple(_number(x, real, shared=staged and copies >= SHARED) for x in scalars)
         return lambda row: run(tuple(map(_as_array, row)), numbers)
 
     rows = list(zip(outs, floors, *columns, strict=True))
@@ -94,8 +96,7 @@ def map_leaves(
                 continue
             try:
                 if kind not in of_kind:
-                    many = alike[kind] >= MANY and len(row) + len(scalars) >= LONG
-                    of_kind[kind] = prepared(out, floor, row, many)
+                    of_kind[kind] = prepared(out, floor, row, alike[kind])
                 results.append(of_kind[kind](row))
             except LeafError as error:
                 raise error.at(_leaf_name(updates, index)) from None
@@ -238,11 +239,11 @@ def _precision(dtypes: tuple[jnp.dtype, ...]) -> jnp.dtype:
     return jax.dtypes.canonicalize_dtype(arithmetic_dtype(wide, real=True))
 
 
-def _number(x: Any, real: jnp.dtype, copied: bool) -> Any:
+def _number(x: Any, real: jnp.dtype, shared: bool) -> Any:
     """A scalar of a step as it takes part in the arithmetic."""
     if isinstance(x, float | int):
-        # A number would be a constant of each call; a copy, which costs nothing, is made once.
-        return jnp.copy(jnp.asarray(x, real)) if copied else real.type(x)
+        # A number is a constant of each operation; a copy, which costs nothing, is made once for all.
+        return jnp.copy(jnp.asarray(x, real)) if shared else real.type(x)
     x = jnp.asarray(x)
     # In x64 mode a step's numbers are float64; they must not widen the arithmetic of float32 leaves.
     return x if x.dtype == jnp.bool_ else _in_dtype(x, real)
@@ -353,7 +354,10 @@ def _is_staged() -> bool:
 
 
 def _kind(x: Any) -> Any:
-    return getattr(x, "shape", type(x)), getattr(x, "dtype", None), getattr(x, "weak_type", None)
+    try:
+        return None if x is None else jax.typeof(x)
+    except (TypeError, OverflowError):
+        return object()  # What is no array is looked at by itself.
 
 
 def _is_none(x: Any) -> bool:
