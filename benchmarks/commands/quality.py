@@ -32,7 +32,6 @@ from examples.tasks.sequences import translation
 B2 = 0.999
 RATE = 0.003  # At the first step; it falls to zero, so that runs end with little noise of their own.
 LINE = 20  # Words that a step reads at a time.
-HELD_OUT = 1024  # Lines.
 OPTIMIZERS = {"radam": rx.radam, "adam": rx.adam}
 REFERENCE = "float32"
 BARS = {  # Percent, of the state's codecs with parameters of float32.
@@ -72,15 +71,15 @@ class Loop:
         return carry, jax.tree.map(lambda *x: np.stack(x), *records)
 
 
-def lstm(corpus: Corpus, hidden: int, batch: int) -> Task:
+def lstm(corpus: Corpus, hidden: int, batch: int, held_out: int) -> Task:
     """The next word."""
     return language_task(
         corpus,
-        hidden=hidden, embedding=hidden, batch=batch, held_out=HELD_OUT * LINE, unroll=LINE, dropout=0.0,
+        hidden=hidden, embedding=hidden, batch=batch, held_out=held_out * LINE, unroll=LINE, dropout=0.0,
     )  # fmt: skip
 
 
-def transformer(corpus: Corpus, hidden: int, batch: int) -> Task:
+def transformer(corpus: Corpus, hidden: int, batch: int, held_out: int) -> Task:
     """The next line."""
 
     def pairs(words):
@@ -91,8 +90,8 @@ def transformer(corpus: Corpus, hidden: int, batch: int) -> Task:
         size = len(corpus.words) + END + 1
         return Transformer(size, size, rngs, layers=2, width=hidden // 2, heads=4, hidden=hidden)
 
-    held_out = pairs(corpus.held_out[: (HELD_OUT + 1) * LINE])
-    return translation(make, pairs(corpus.train), held_out, batch)
+    lines = pairs(corpus.held_out[: (held_out + 1) * LINE])
+    return translation(make, pairs(corpus.train), lines, batch)
 
 
 MODELS = {"lstm": lstm, "transformer": transformer}
@@ -198,7 +197,7 @@ def main(arguments: Sequence[str]) -> None:
     options = bench.options
     chunk = 2 if options.quick else -(-options.steps // POINTS)
     steps = chunk * POINTS
-    seeds, hidden = (1, 32) if options.quick else (options.seeds, options.hidden)
+    seeds, hidden, lines = (1, 32, 64) if options.quick else (options.seeds, options.hidden, 1024)
     corpus = standard_library(2 if options.quick else 8, rare=3, vocabulary=500 if options.quick else 1000)
     # float32 is the first of both, which all others are compared with.
     forms = [form for form in PARAMETERS if form == REFERENCE or form in (options.parameters or PARAMETERS)]
@@ -207,7 +206,7 @@ def main(arguments: Sequence[str]) -> None:
     for model, optimizer in itertools.product(options.models or MODELS, options.optimizers or OPTIMIZERS):
         title = f"{model}, {optimizer}"
         excess[title] = {}
-        of_float32 = MODELS[model](corpus, hidden, options.batch)
+        of_float32 = MODELS[model](corpus, hidden, options.batch, lines)
         reference = None
         for form, name in itertools.product(forms, names):
             problem = held_as(form, of_float32)
