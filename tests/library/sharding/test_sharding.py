@@ -252,13 +252,14 @@ def _check_divided(tx, inner, params):
     assert_same(state, alone)
     assert bytes_on_first_device(alone) == 8 * bytes_on_first_device(state)
     assert bytes_on_first_device(tx.init(params)) == bytes_on_first_device(state)
-    update = jax.jit(tx.update).lower(params, state, params).compile()
+    update = jax.jit(tx.update).lower(params, state, params).compile(AS_USERS)
+    whole = jax.jit(inner.update).lower(params, alone, params).compile(AS_USERS)
     gathered = [size for kind, size in collectives(update) if kind == "all-gather"]
     assert len(gathered) == len(collectives(update))
     assert sum(gathered) == sum(p.size for p in params.values())
     for _ in range(7):
         updates, state = update(params, state, params)
-        expected, alone = jax.jit(inner.update)(params, alone, params)
+        expected, alone = whole(params, alone, params)
         assert_same((updates, state), (expected, alone))
     assert bytes_on_first_device(alone) == 8 * bytes_on_first_device(state)
     assert all(u.sharding.is_equivalent_to(params[n].sharding, u.ndim) for n, u in updates.items())
