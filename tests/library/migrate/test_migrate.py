@@ -244,7 +244,12 @@ def test_the_log_of_a_moved_state_is_that_of_the_run(x64):
     _, state = follow(tx, params, tx.init(params), range(20))
     theirs = migrate.to_optax(state, params, optax.radam(1e-3, b2=0.99))
     moved = migrate.from_optax(theirs, params, tx)
-    assert rx.rectification_stats(moved) == rx.rectification_stats(state)
+    # A compiled step rounds r in its own way.
+    jax.tree.map(
+        functools.partial(np.testing.assert_allclose, rtol=1e-15),
+        rx.rectification_stats(moved),
+        rx.rectification_stats(state),
+    )
     assert rx.rectification_stats(moved)["adaptive"]
 
 
