@@ -939,7 +939,7 @@ def check_argument(data):
             return  # float32 has no number for it.
         own = which in ("raises", "nothing taken", "two taken") or argument == "projection_fn"
         if not own:  # Not what a function of the user says.
-            assert_clear(what, error, f"`{argument}", "schedule")
+            assert_clear(what, error, f"`{argument}", "schedule", "is complex64")
         return
     if isinstance(value, jax.Array) or argument == "power" or which == "bool":
         return  # Not read, like what a schedule returns; a power may be any.
