@@ -229,14 +229,19 @@ def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[tuple[int, ...],
             )
 
 
-@functools.cache
 def _precision(dtypes: tuple[jnp.dtype, ...]) -> jnp.dtype:
     """The real dtype to compute in with arrays of these dtypes, the first of which is that of the updates."""
+    # Apart from what is remembered, since x64 mode may be another one by now.
+    return jax.dtypes.canonicalize_dtype(_widest(dtypes))
+
+
+@functools.cache
+def _widest(dtypes: tuple[jnp.dtype, ...]) -> jnp.dtype:
     other = next((d for d in dtypes if jnp.issubdtype(d, jnp.complexfloating)), None)
     if other is not None and not jnp.issubdtype(dtypes[0], jnp.complexfloating):
         raise LeafError(f": the updates are {dtypes[0]}, but its state or parameter is {other}.")
     wide = max(dtypes, key=lambda dtype: jnp.finfo(dtype).bits)
-    return jax.dtypes.canonicalize_dtype(arithmetic_dtype(wide, real=True))
+    return arithmetic_dtype(wide, real=True)
 
 
 def _number(x: Any, real: jnp.dtype, shared: bool) -> Any:

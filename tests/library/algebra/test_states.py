@@ -103,6 +103,15 @@ def test_a_state_keeps_its_dtypes_when_x64_mode_is_switched(name, then):
     chex.assert_trees_all_equal_shapes_and_dtypes(updates, params)
 
 
+def test_numpys_float64_is_float32_again_after_x64_mode():
+    """What is remembered of dtypes is not remembered of the mode."""
+    tx, g = rx.sgd(0.1), {"a": np.ones(3)}
+    for x64 in (True, False):
+        with jax.enable_x64(x64):
+            updates, _ = tx.update(g, tx.init(g), g)
+        assert updates["a"].dtype == ("float64" if x64 else "float32")
+
+
 @every_recipe
 @pytest.mark.parametrize("dtype", ["int32", "bool"])
 def test_an_integer_parameter_has_no_state_and_no_update(name, dtype):
