@@ -51,7 +51,8 @@ def offload_state(
     with the first step, and the second is compiled anew; ``jax.device_put`` beforehand, as above, saves
     that. What computes with large arrays of the state outside of ``update`` takes ``jax.device_put(state,
     jax.memory.Space.Device)``. On TPUs, arrays of 8 bits, the codes of :func:`codecs.int8_blockwise` and
-    :func:`codecs.float8_stochastic`, need the compiler of JAX 0.12.
+    :func:`codecs.float8_stochastic`, need the compiler of JAX 0.12; on CPUs, JAX 0.8 leaves the state on the
+    device under jit.
 
     Args:
       inner: the transformation, of this package or not; extra arguments reach it. Where an update cannot
