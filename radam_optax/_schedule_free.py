@@ -94,9 +94,10 @@ def schedule_free(
         d, of_inner = inner.update(updates, _clock.handed(clock, state.inner), params, **extra_args)
         lr = as_scalar(value_at(learning_rate, clock.count))
         max_lr = jnp.maximum(as_scalar(state.max_lr), lr)
-        weight = raised(as_scalar(clock.count) + 1, r) * raised(max_lr, weight_lr_power)
-        # A power of a huge learning rate overflows; capped, it is one of equal weights.
-        weight = jnp.minimum(weight, jnp.finfo(weight.dtype).max * 2.0**-32)
+        # Huge powers overflow; capped, they are equal weights, and 0 while the learning rate is.
+        most = jnp.finfo(max_lr.dtype).max * 2.0**-32
+        of_step, of_rate = raised(as_scalar(clock.count) + 1, r), raised(max_lr, weight_lr_power)
+        weight = jnp.minimum(jnp.minimum(of_step, most) * of_rate, most)
         weight_sum = Sum(*map(as_scalar, state.weight_sum)).plus(weight)
         nothing = weight_sum.value == 0
         c = jnp.where(nothing, 0, weight / jnp.where(nothing, 1, weight_sum.value))

@@ -152,3 +152,12 @@ def test_the_parameters_are_asked_for():
         tx.update(PARAMS, tx.init(PARAMS))
     with pytest.raises(ValueError, match="`state` must hold one `ScheduleFreeState`; it holds 0"):
         rx.schedule_free_eval_params(rx.sgd(0.1).init(PARAMS), PARAMS)
+
+
+@pytest.mark.parametrize("r", [81.0, 500.0])
+def test_a_power_that_overflows_weighs_nothing_while_the_learning_rate_is_0(r):
+    tx = rx.schedule_free_radam(0.1, r=r)  # Whose first rates are 0.
+    state = tx.init(PARAMS)
+    for _ in range(8):
+        updates, state = tx.update(PARAMS, state, PARAMS)
+    assert all(jnp.isfinite(u).all() for u in jax.tree.leaves(updates))
