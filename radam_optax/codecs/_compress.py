@@ -20,7 +20,7 @@ from radam_optax._core.states import exact_paths, expect
 from radam_optax._core.values import Optimizer
 from radam_optax.codecs._codec import Codec, codec_like
 from radam_optax.codecs._coding import decode, dtypes_of, encode, is_coded
-from radam_optax.codecs._names import codec_of, named
+from radam_optax.codecs._names import codec_of, name_in, named
 from radam_optax.codecs._state import CompressedState, columns_of
 
 _ENCODED_DTYPES = ("float32", "bfloat16", "float16")
@@ -107,7 +107,7 @@ def compress_state(
 
     def update(updates, state, params=None, **extra_args):
         expect(CompressedState, state)
-        codec_of(_name_in(state), codec)
+        codec_of(name_in(state), codec)
         rows = state.rows()
         updates, new = inner.update(updates, _decoded(codec, state), params, **extra_args)
         steps = state.steps[name] + 1
@@ -143,14 +143,9 @@ def decompress_state(state: Any, codec: Annotated[Codec, codec_like] | None = No
     """
 
     def decoded(node):
-        return _decoded(codec_of(_name_in(node), codec), node) if _is_compressed(node) else node
+        return _decoded(codec_of(name_in(node), codec), node) if _is_compressed(node) else node
 
     return jax.tree.map(decoded, state, is_leaf=_is_compressed)
-
-
-def _name_in(state: CompressedState) -> str:
-    """The name of the codec of a state."""
-    return ", ".join(state.steps)
 
 
 def _decoded(codec: Codec, state: CompressedState) -> Any:

@@ -1,5 +1,7 @@
 """What a codec is called in the states that it encodes, and which codec a state means."""
 
+from typing import Any
+
 from radam_optax.codecs._codec import Codec
 
 # Those of the optimizers of this process: a state holds arrays and a name, from which no codec can be
@@ -18,6 +20,11 @@ def name_of_codec(codec: Codec) -> str:
     """How a codec prints; one that would print as its address in memory goes by its class."""
     kind = type(codec)
     return kind.__qualname__ if kind.__repr__ is object.__repr__ else repr(codec)
+
+
+def name_in(state: Any) -> str:
+    """The name of the codec of a state that one encodes."""
+    return ", ".join(state.steps)
 
 
 def codec_of(name: str, codec: Codec | None) -> Codec:

@@ -19,7 +19,7 @@ from radam_optax._core.states import check_params, expect, full_like, state_of
 from radam_optax._core.values import Optimizer
 from radam_optax.codecs._codec import Codec, codec_like
 from radam_optax.codecs._coding import decode, dtypes_of, encode, no_tangent, seed_of
-from radam_optax.codecs._names import codec_of, named
+from radam_optax.codecs._names import codec_of, name_in, named
 from radam_optax.codecs._state import FILLER, filler
 
 # Added to a leaf's index: what compresses the state inside rounds its leaves by the same steps.
@@ -121,7 +121,7 @@ def compress_params(
 
     def update(updates, state, params=None, **extra_args):
         expect(CompressedParamsState, state)
-        codec_of(_name_in(state), codec)
+        codec_of(name_in(state), codec)
         if params is None:
             raise ValueError("`compress_params` needs `params`: call `update(updates, state, params)`.")
         full = _decompressed(codec, state, params)
@@ -153,7 +153,7 @@ def decompress_params(state: Tree, params: Tree, codec: Annotated[Codec, codec_l
         other parameters; or its codec has to be given.
     """
     found = state_of(CompressedParamsState, state)
-    return _decompressed(codec_of(_name_in(found), codec), found, params)
+    return _decompressed(codec_of(name_in(found), codec), found, params)
 
 
 def replace_params(
@@ -179,7 +179,7 @@ def replace_params(
       ValueError: as of :func:`decompress_params`.
     """
     found = state_of(CompressedParamsState, state)
-    codec = codec_of(_name_in(found), codec)
+    codec = codec_of(name_in(found), codec)
     (steps,) = found.steps.values()
 
     def held(index, cells, p, x):
@@ -245,11 +245,6 @@ def _is_held(codec: Codec, path: Any, p: Any, cells: Iterable[Any]) -> bool:
                 "make them with `update_dtype=None`; other parameters need a state of their own."
             )
     return is_held
-
-
-def _name_in(state: CompressedParamsState) -> str:
-    """The name of the codec of a state."""
-    return ", ".join(state.steps)
 
 
 # Jitted, so that it is traced once per shape; the compiler inlines the calls before it fuses.
