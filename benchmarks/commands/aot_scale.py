@@ -24,7 +24,7 @@ from benchmarks.frame.benchmark import Benchmark, add_names
 from benchmarks.frame.figure import Panels, panels
 from benchmarks.frame.spread import exactly
 from benchmarks.hardware import hlo
-from benchmarks.hardware.compiled import chip_bytes, compiled, laid_out
+from benchmarks.hardware.compiled import chip_bytes, compiled, laid_out, peak_bytes
 from benchmarks.hardware.targets import CHIPS, GROUPS, TPUS, devices, installed, prepare
 from benchmarks.subjects.codecs import divided_codec
 from benchmarks.subjects.llama import LLAMA_2
@@ -96,16 +96,15 @@ def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[
         return row | dict.fromkeys(unknown) | {"fits": False}
     memory, text = step.memory_analysis(), step.as_text()
     moved = hlo.moved_bytes(text)
-    # What is donated is argument and result in one, and would be counted twice.
-    peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    peak = peak_bytes(memory)
     return row | {
         "state_bytes": chip_bytes(shapes),
-        "peak_bytes": peak + memory.temp_size_in_bytes,
+        "peak_bytes": peak,
         "temp_bytes": memory.temp_size_in_bytes,
         "moved_bytes": moved,
         "seconds": moved / (chip.bandwidth * 1e9),
         "collectives": hlo.collectives(text) + hlo.collectives(init.as_text()),
-        "fits": peak + memory.temp_size_in_bytes <= row["memory"],
+        "fits": peak <= row["memory"],
     }
 
 

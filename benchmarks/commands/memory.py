@@ -19,6 +19,7 @@ import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names, grid
 from benchmarks.frame.figure import Panels, panels
 from benchmarks.frame.spread import exactly
+from benchmarks.hardware.compiled import peak_bytes
 from benchmarks.subjects.codecs import CODECS
 from benchmarks.subjects.peers import CATALOGUE, OPTAX, OURS, Recipe
 from benchmarks.subjects.step import compiled_step, nbytes
@@ -54,9 +55,7 @@ def measure(tx: optax.GradientTransformation, params: Any) -> Memory:
     """Of one step."""
     state = jax.eval_shape(tx.init, params)
     memory = compiled_step(tx, params, state, params).memory_analysis()
-    results = memory.output_size_in_bytes - memory.alias_size_in_bytes  # Those in no donated buffer.
-    peak = memory.argument_size_in_bytes + results + memory.temp_size_in_bytes
-    return Memory(nbytes(state), memory.temp_size_in_bytes, peak)
+    return Memory(nbytes(state), memory.temp_size_in_bytes, peak_bytes(memory))
 
 
 def main(arguments: Sequence[str]) -> None:

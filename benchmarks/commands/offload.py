@@ -25,7 +25,7 @@ import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
 from benchmarks.frame.figure import Panels, panels
 from benchmarks.frame.spread import exactly
-from benchmarks.hardware.compiled import chip_bytes, laid_out
+from benchmarks.hardware.compiled import chip_bytes, laid_out, peak_bytes
 from benchmarks.hardware.host import compiled_on_host
 from benchmarks.hardware.link import crossing
 from benchmarks.hardware.targets import CHIPS, GROUPS, TARGETS, TPUS, devices, installed, prepare
@@ -105,19 +105,18 @@ def measured(
             raise
         return row | dict.fromkeys(unknown) | {"least": None, "fits": False}
     memory = step.memory_analysis()
-    # What is donated is argument and result in one, and would be counted twice.
-    peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    peak = peak_bytes(memory)
     crossed = crossing(step.as_text(), link * 1e9, chip.bandwidth * 1e9)
     return row | {
         "device_bytes": chip_bytes(shapes) - memory.host_argument_size_in_bytes,
         "host_bytes": memory.host_argument_size_in_bytes,
         "temp_bytes": memory.temp_size_in_bytes,
-        "peak_bytes": peak + memory.temp_size_in_bytes,
+        "peak_bytes": peak,
         "arriving": crossed.arriving,
         "leaving": crossed.leaving,
         "seconds": crossed.seconds,
         "least": max(crossed.arriving, crossed.leaving) / (link * 1e9),
-        "fits": peak + memory.temp_size_in_bytes <= row["memory"],
+        "fits": peak <= row["memory"],
     }
 
 

@@ -52,3 +52,10 @@ def chip_bytes(tree: Any) -> int:
     """Of what one chip holds of a tree."""
     leaves = jax.tree.leaves(tree)
     return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
+
+
+def peak_bytes(memory: Any) -> int:
+    """At most, of a compiled program's arguments, results and temporary buffers, by its memory analysis."""
+    # What is donated is argument and result in one, and would be counted twice.
+    results = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return memory.argument_size_in_bytes + results + memory.temp_size_in_bytes
