@@ -1,12 +1,16 @@
 """Files that are there whole or not at all: tables, pictures."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
+
+from examples.lab.style import THEMES, place_labels
 
 
 @contextmanager
@@ -45,3 +49,19 @@ def write_figure(path: Path, figure: Figure) -> None:
     """A PNG file."""
     with atomic(path) as partial:
         figure.savefig(partial, dpi=150)
+
+
+def write_picture(path: Path, draw: Callable[[], Figure]) -> list[Path]:
+    """PNG files of what is drawn in each theme, ``NAME.png`` and ``NAME-dark.png``; returns their paths."""
+    paths = []
+    for theme in THEMES:
+        with theme.applied(), io.BytesIO() as pixels:
+            figure = draw()
+            place_labels(figure)
+            figure.savefig(pixels, format="png")
+            # 256 colours, a fifth of the bytes: a picture has few, and their shades.
+            image = Image.open(pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        paths.append(path.with_stem(path.stem + theme.suffix))
+        with atomic(paths[-1]) as partial:
+            image.save(partial, optimize=True)
+    return paths

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from examples.lab.style import BLACK, OPTIMIZERS, band
+from examples.lab.style import CONTEXT, OPTIMIZERS, band
 from examples.studies.counterexample import problem
 from examples.studies.counterexample.problem import SHOWN
 from examples.studies.counterexample.runs import POINTS, SGD_SHOWN, Results
@@ -116,7 +116,7 @@ def draw_drift(curves: Mapping[str, np.ndarray], roots: Mapping[float, float]) -
     for style, name in zip(styles, ("Adam, b1 = 0.9", "Adam, b1 = 0", "AMSGrad, b1 = 0.9"), strict=True):
         panel.plot(1 - curves["b2"], curves[name], label=f"{name}, exact", **style)
     measured = 1 - curves["measured b2"], curves["measured"]
-    panel.plot(*measured, "o", color=BLACK, markersize=4, label="rx.adam, measured")
+    panel.plot(*measured, "o", color=CONTEXT, markersize=4, label="rx.adam, measured")
     panel.axhline(0, color="grey", linewidth=0.8)
     for y, (b1, root) in zip((-0.22, -0.45), roots.items(), strict=True):
         panel.annotate(

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import radam_optax as rx
-from examples.lab.style import BLACK, BLUE, GREEN, ORANGE, RED, SKY
+from examples.lab.style import BLUE, CONTEXT, GREEN, ORANGE, RED, SKY
 from examples.studies.variance.float32 import DECAYS
 from examples.studies.variance.formulas import B2, LENGTHS, LIMIT, MEANS, STEPS, Curves
 from examples.studies.variance.simulation import Estimate
@@ -119,7 +119,7 @@ def draw_means(curves: Curves, times: np.ndarray, estimate: Estimate, paths: int
     """The paper's figure 9: gradients whose mean is not zero."""
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     absolute, relative = figure.subplots(1, 2)
-    colours = BLACK, BLUE, SKY, ORANGE, RED, GREEN
+    colours = CONTEXT, BLUE, SKY, ORANGE, RED, GREEN
     widths = (5.5, 4, 2.5, 1, 1, 1)  # The first four lie upon each other.
     for index, (mean, colour, width) in enumerate(zip(MEANS, colours, widths, strict=True)):
         for panel, scale in ((absolute, np.ones(STEPS)), (relative, curves.mean[:, index] ** 2)):
