@@ -1,4 +1,4 @@
-# make demo | test | test-all | lint | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
+# make demo | test | test-all | lint | docs | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest/bin
@@ -36,6 +36,10 @@ test-oldest: .venv-oldest/test
 		library/algebra/test_algorithms.py library/algebra/test_call.py library/algebra/test_monitor.py library/checkpoint/test_checkpoint.py \
 		library/migrate library/clients library/properties/test_trees.py docs)
 
+# The site, into build/site: whatever Sphinx warns of is an error, and nothing is fetched.
+docs: .venv/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees docs build/site
+
 build: .venv/lint
 	$(BIN)/python -m build
 
@@ -61,7 +65,11 @@ $(BIN)/uv: | $(BIN)/python
 
 .venv/test: pyproject.toml examples/pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(UV) --python $(BIN)/python --editable '.[parity]' ./examples --group test --group clients --group peers --group benchmarks
+	$(UV) --python $(BIN)/python --editable '.[parity]' ./examples --group test --group clients --group peers --group benchmarks --group docs
+	touch $@ .venv/examples .venv/docs
+
+.venv/docs: pyproject.toml examples/pyproject.toml | $(BIN)/uv
+	$(UV) --python $(BIN)/python --editable '.[checkpoint]' ./examples --group docs
 	touch $@ .venv/examples
 
 .venv/lint: pyproject.toml .venv/test | $(BIN)/uv
@@ -76,4 +84,4 @@ $(BIN)/uv: | $(BIN)/python
 clean:
 	rm -rf .venv .venv-oldest .jax_cache dist build out *.egg-info
 
-.PHONY: demo test test-all test-rest lint test-oldest build benchmarks clean
+.PHONY: demo test test-all test-rest lint docs test-oldest build benchmarks clean

@@ -59,7 +59,7 @@ def _look_ahead(g, trace, decay):
 
 
 class ScaleByPastUpdatesState(NamedTuple):
-    """State of :func:`scale_by_past_updates`."""
+    """State of AdaDelta's factor, ``scale_by_past_updates``."""
 
     e_x: optax.Updates  # shapes of the parameters, real.
 

@@ -2,14 +2,16 @@
 
 :func:`radam_optax.compress_state` holds states by them, :func:`radam_optax.compress_params` parameters.
 
-| codec | bytes per number | relative error | on average |
-|---|---|---|---|
-| :func:`bfloat16_stochastic` | 2 | < 2^-7 | exact |
-| :func:`int8_blockwise` | 1 + 2/64 | < 2^-3 | exact |
-| :func:`float8_stochastic` | 1 | < 2^-1 | exact |
-| :func:`bfloat16_compensated` | 3 | < 2^-15 | exact |
-| ``bfloat16_compensated(bits=16)`` | 4 | 0 | |
-| :func:`float16_compensated`, for parameters | 3 | < 2^-18, or 2.3e-10 | exact |
+=========================================== ================ ================= ==========
+codec                                       bytes per number relative error    on average
+=========================================== ================ ================= ==========
+:func:`bfloat16_stochastic`                 2                < 2^-7            exact
+:func:`int8_blockwise`                      1 + 2/64         < 2^-3            exact
+:func:`float8_stochastic`                   1                < 2^-1            exact
+:func:`bfloat16_compensated`                3                < 2^-15           exact
+``bfloat16_compensated(bits=16)``           4                0
+:func:`float16_compensated`, for parameters 3                < 2^-18, 2.3e-10  exact
+=========================================== ================ ================= ==========
 
 A codec is a hashable object of two methods, so that others can be written:
 

@@ -1,0 +1,53 @@
+"""How Sphinx makes the site: `make docs`."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import radam_optax  # noqa: E402
+
+project = "radam_optax"
+author = "The radam_optax developers"
+copyright = author
+version = release = radam_optax.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "api",
+    "drawing",
+    "included",
+    "mathml",
+]
+exclude_patterns = ["_ext"]
+
+# Every reference is found, or the build fails.
+nitpicky = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+keep_warnings = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "html_image"]
+myst_heading_anchors = 4
+myst_fence_as_directive = ["mermaid"]
+
+html_theme = "furo"
+html_title = f"radam_optax {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#00664b", "color-brand-content": "#00664b"},
+    "dark_css_variables": {"color-brand-primary": "#5fd4ae", "color-brand-content": "#5fd4ae"},
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
