@@ -1,26 +1,16 @@
 """Other frameworks' optimizers, step for step: each a composition in which the difference can be seen.
 
-Names and defaults of arguments are the framework's; hyperparameters that only choose an implementation
-(``foreach``, ``fused``, ``capturable``) are left out. Shared by all:
+Names, order and defaults of the arguments are the framework's; those that only choose an implementation
+(``foreach``, ``fused``, ``capturable``) are left out. In the formulas ``g`` is the gradient of this update
+(its negative with ``maximize``), ``p`` a parameter, ``t`` the number of this update, 1 at the first one;
+moments start from 0, and what is written without an index is replaced in each update.
 
-``lr``, ``learning_rate``
-    >= 0, or a schedule of the count of past updates, where the framework has a scheduler object.
-``betas``, ``beta_1``, ``beta_2``, ``alpha``
-    Decays of the moving averages, dimensionless, in [0, 1).
-``eps``, ``epsilon``
-    In gradient units, >= 0; the formula of each optimizer shows where it stands.
-``weight_decay``
-    Dimensionless, >= 0. Coupled (L2): ``g + weight_decay p`` takes the place of the gradient g. Or
-    decoupled: ``p -= lr weight_decay p``.
-``maximize``
-    Ascend: ``-g`` takes the place of g.
-
-Deviations that all share: bias corrections and rectifiers are exact, where the frameworks round them
-(in float64 by 1e-9 of r_t at worst). PyTorch takes a complex number for two real ones, which is
+Deviations that all share: bias corrections and rectifiers are exact, where the frameworks round them (in
+float64 by 1e-9 of r_t at worst). PyTorch takes a complex number for two real ones, which is
 ``optax.contrib.split_real_and_imaginary`` around a preset. optax's own functions are those of the catalogue.
 
-All raise ValueError or TypeError for arguments outside their domain, and return a
-:class:`optax.GradientTransformationExtraArgs`.
+How far they agree is measured by ``pytest tests/library/peers/test_parity.py``: over 1000 updates with
+spikes, zeros and a fall of the gradients by 100, from parameters of size 0.1, at five values of b2.
 """
 
 from radam_optax.presets._authors import official_radam

@@ -31,17 +31,75 @@ def tfa_radam(
     warmup_proportion: Share = 0.1,
     min_lr: NonNegative = 0.0,
 ) -> Optimizer:
-    """``tensorflow_addons.optimizers.RectifiedAdam``: eps beside the corrected root, decoupled decay.
+    """RAdam as TensorFlow Addons computes it, ``RectifiedAdam``: with a warmup and a decay, if asked for.
 
-    There Python numbers but epsilon are rounded to float32, and an epsilon of 0 means 1e-7; not here.
+    ::
+
+        m   = beta_1 m + (1 - beta_1) g
+        nu  = beta_2 nu + (1 - beta_2) g^2
+        d   = r_t m / (1 - beta_1^t) / (sqrt(nu / (1 - beta_2^t)) + epsilon)          rho_t >= sma_threshold
+        d   = m / (1 - beta_1^t)                                                      before
+        p  -= lr_t (d + weight_decay p)
+
+    With ``amsgrad`` the largest nu so far takes the place of nu. With ``total_steps``, lr_t rises linearly to
+    ``learning_rate`` in the first ``w = warmup_proportion total_steps`` updates, then falls linearly to
+    ``min_lr`` at update ``total_steps``, where it stays; otherwise it is ``learning_rate``.
+
+    The rule is that of ``radam_optax.radamw``, whose maximum of ``amsgrad`` however is of the corrected
+    second moment.
+
+    Of TensorFlow Addons 0.23, recorded over 60 updates in float64, all parameters are met to 1e-12 of
+    themselves. There Keras rounds the arguments to float32, all but epsilon, and an epsilon of 0 means 1e-7;
+    not here.
 
     Args:
-      amsgrad: divide by the maximum of the uncorrected second moment.
-      sma_threshold: dimensionless, >= 4; momentum SGD until rho_t reaches it.
-      total_steps: if not 0, the learning rate rises linearly over ``warmup_proportion * total_steps``
-        updates, then falls linearly to ``min_lr``, where it stays.
-      warmup_proportion: dimensionless, in [0, 1].
-      min_lr: as learning_rate.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters. Default: 1e-3.
+      beta_1: Decay of the average of the gradient, dimensionless, in [0, 1). Default: 0.9.
+      beta_2: Decay of the average of the gradient's square, dimensionless, in [0, 1). Default: 0.999.
+      epsilon: Added to the root of the second moment, in gradient units, >= 0. Gradients that are small
+        beside it make small steps. Default: 1e-7.
+      weight_decay: Decoupled weight decay: an update takes ``learning_rate * weight_decay * p`` off a
+        parameter p, besides the step. Dimensionless, >= 0; a number, a schedule of the count of past updates,
+        or an array that broadcasts against the parameters. Default: 0.0.
+      amsgrad: Whether to divide by the root of the running maximum of the second moment in the place of its
+        own. Default: False.
+      sma_threshold: The rho_t from which on steps are adaptive, a number >= 4. Default: 5.0.
+      total_steps: The number of updates of the warmup and the decay after it, a whole number >= 0; 0 keeps
+        the learning rate as it is. Default: 0.
+      warmup_proportion: The part of ``total_steps`` in which the learning rate rises, dimensionless, in [0,
+        1]. Default: 0.1.
+      min_lr: The learning rate that the decay ends with, a number >= 0. Default: 0.0.
+
+    Returns:
+      An optimizer whose updates are to be added to the parameters.
+
+    Raises:
+      TypeError: An argument is of another type than said here.
+      ValueError: An argument is outside of its domain.
+
+    Warns:
+      UserWarning: ``beta_2`` is so small that rho_t never reaches ``sma_threshold``.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from radam_optax import presets
+      >>> params, gradient = jnp.ones(1), jnp.ones(1)
+      >>> optimizer = presets.tfa_radam(learning_rate=1.0, total_steps=100, warmup_proportion=0.1)
+      >>> state = optimizer.init(params)
+      >>> for _ in range(3):  # Momentum SGD with a learning rate of 0.1, 0.2, 0.3.
+      ...     updates, state = optimizer.update(gradient, state, params)
+      ...     print([round(float(u), 4) for u in updates])
+      [-0.1]
+      [-0.2]
+      [-0.3]
+
+    References:
+      TensorFlow Addons, RectifiedAdam,
+      https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/RectifiedAdam
+
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond,
+      https://arxiv.org/abs/1908.03265
     """
     radam = scale_by_adaptive_rate(
         momentum=first_moment(beta_1),
