@@ -1,0 +1,87 @@
+"""The code on the pages of the site runs as written, in its order, and what they name is there."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import jax
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in sorted(ROOT.glob("docs/*.md"))
+}
+PAGES["README.md"] = (ROOT / "README.md").read_text("utf-8")
+# They import a framework or two each, which takes longer than the code.
+FULL = {"docs/start.md", "docs/from_keras.md"}
+REPOSITORY = "https://github.com/radam-optax/radam_optax/blob/main/"
+
+
+def blocks_of(page: str) -> list[list[str]]:
+    """The blocks of Python of a page, section by section."""
+    sections, code = [[]], None
+    for line in PAGES[page].splitlines(keepends=True):
+        if line.startswith("```"):
+            if code is not None:
+                sections[-1].append("".join(code))
+            code = [] if line == "```python\n" and code is None else None
+        elif code is not None:
+            code.append(line)
+        elif line.startswith("#"):
+            sections.append([])
+    return sections
+
+
+CODE = [page for page in PAGES if any(blocks_of(page))]
+
+
+def is_runnable(block: str) -> bool:
+    """Whether the packages that it imports are there."""
+    nodes = list(ast.walk(ast.parse(block)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    names += ["orbax.checkpoint"] * ("import checkpoint" in block or "Checkpoints" in block)
+    # Under jit the CPU backend of JAX 0.8 leaves on the device what is to go to the host.
+    has_host = "offload_state" not in block or jax.__version_info__ >= (0, 10)
+    return has_host and all(importlib.util.find_spec(name.split(".")[0]) for name in names)
+
+
+@jax.numpy_rank_promotion("allow")  # As readers have it, both.
+@jax.numpy_dtype_promotion("standard")
+@pytest.mark.parametrize("page", [pytest.param(p, marks=[pytest.mark.full] * (p in FULL)) for p in CODE])
+def test_the_code_of_a_page_runs(page, monkeypatch):
+    """A section ends with its first block that needs what is not installed."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    namespace = {"__name__": page}
+    for blocks in blocks_of(page):
+        for block in blocks:
+            if not is_runnable(block):
+                break
+            exec(compile(block, page, "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_are_there(page):
+    """As far as that costs nothing: make's goals, the programs, and the files of tests."""
+    text = PAGES[page]
+    goals = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
+    assert set(re.findall(r"(?:^|`) *make ([\w-]+)", text, flags=re.MULTILINE)) <= goals
+    for package, folders in {"examples": ("", "start", "studies"), "benchmarks": ("commands",)}.items():
+        for name in set(re.findall(rf"python -m {package} (\w+)", text)):
+            found = [path for folder in folders for path in (ROOT / package / folder).glob(f"{name}*")]
+            found += (ROOT / package).glob(f"*/{name}.py")
+            assert found, f"python -m {package} {name}"
+    for test in set(re.findall(r"\btests/[\w/]+(?:\.py)?\b", text)):
+        assert (ROOT / test).exists()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_links_of_a_page_into_the_repository_lead_to_files(page):
+    linked = re.findall(re.escape(REPOSITORY) + r"([^)\s#]+)", PAGES[page])
+    linked += [
+        f"{Path(page).parent}/{name}"
+        for name in re.findall(r"\]\(([\w./]+\.(?:md|png|gif|py))\)", PAGES[page])
+    ]
+    missing = [name for name in linked if not (ROOT / name).exists()]
+    assert not missing
