@@ -40,8 +40,13 @@ test-oldest: .venv-oldest/test
 docs: .venv/docs
 	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees docs build/site
 
+# What goes to an index, in dist/: its README renders there, its extras can be had, its citation is valid.
 build: .venv/lint
+	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/uvx --quiet cffconvert --validate
+	$(BIN)/python -m pytest -q tests/docs/test_release.py
 
 # Hours, on a machine where nothing else runs; the results go into benchmarks/README.md.
 benchmarks: .venv/test
