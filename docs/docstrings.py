@@ -188,7 +188,7 @@ def write(things: Iterable[Public], table: Table) -> None:
     for thing in sorted(things, key=lambda thing: thing.node.lineno, reverse=True):
         docstring = docstring_of(thing)
         if docstring and (new := written(thing, docstring, table)) != docstring.lines:
-            lines = thing.file.read_text("utf-8").splitlines()
+            lines = list(_lines(thing.file))
             lines[docstring.first - 1 : docstring.first - 1 + len(docstring.lines)] = new
             thing.file.write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -226,14 +226,13 @@ def _due(thing: Public) -> set[str]:
 def _documented(file: Path, name: str) -> Iterator[Public]:
     """A definition and, of a class, its public methods and properties."""
     node = _defined(_tree(file))[name]
-    source = file.read_text("utf-8")
+    source = _lines(file)
     if isinstance(node, ast.ClassDef):
         methods = {each.name: each for each in node.body if isinstance(each, Function)}
         if _is_named_tuple(node):
             fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
             parameters = [
-                Parameter(ast.unparse(each.target), each.value and ast.get_source_segment(source, each.value))
-                for each in fields
+                Parameter(ast.unparse(each.target), _as_written(each.value, source)) for each in fields
             ]
         else:
             parameters = _parameters(methods["__init__"], source, True) if "__init__" in methods else []
@@ -245,7 +244,7 @@ def _documented(file: Path, name: str) -> Iterator[Public]:
         yield Public(name, file, node, _parameters(node, source, False))
 
 
-def _parameters(node: Function, source: str, method: bool) -> list[Parameter]:
+def _parameters(node: Function, source: list[str], method: bool) -> list[Parameter]:
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [None] * (len(positional) - len(arguments.defaults)) + arguments.defaults
@@ -255,14 +254,24 @@ def _parameters(node: Function, source: str, method: bool) -> list[Parameter]:
     found += zip((each.arg for each in arguments.kwonlyargs), arguments.kw_defaults, strict=True)
     if arguments.kwarg:
         found.append((f"**{arguments.kwarg.arg}", None))
-    return [Parameter(name, value and ast.get_source_segment(source, value)) for name, value in found]
+    return [Parameter(name, _as_written(value, source)) for name, value in found]
+
+
+def _as_written(node: ast.expr | None, source: list[str]) -> str | None:
+    """An expression as it stands in a file, be it over several lines."""
+    if node is None or node.end_lineno is None:
+        return None
+    lines = [line.encode() for line in source[node.lineno - 1 : node.end_lineno]]
+    lines[-1] = lines[-1][: node.end_col_offset]
+    lines[0] = lines[0][node.col_offset :]
+    return b" ".join(map(bytes.strip, lines)).decode()
 
 
 def docstring_of(thing: Public) -> Docstring | None:
     if ast.get_docstring(thing.node, clean=False) is None:
         return None
     text = thing.node.body[0]
-    lines = thing.file.read_text("utf-8").splitlines()[text.lineno - 1 : text.end_lineno]
+    lines = _lines(thing.file)[text.lineno - 1 : text.end_lineno]
     return Docstring(text.lineno, lines, " " * text.col_offset)
 
 
@@ -328,13 +337,18 @@ def _key(text: str) -> str:
 
 
 @functools.lru_cache(None)
-def _parsed(file: Path, changed: int) -> ast.Module:
+def _read(file: Path, changed: int) -> tuple[list[str], ast.Module]:
     del changed
-    return ast.parse(file.read_text("utf-8"))
+    text = file.read_text("utf-8")
+    return text.splitlines(), ast.parse(text)
+
+
+def _lines(file: Path) -> list[str]:
+    return _read(file, file.stat().st_mtime_ns)[0]
 
 
 def _tree(file: Path) -> ast.Module:
-    return _parsed(file, file.stat().st_mtime_ns)
+    return _read(file, file.stat().st_mtime_ns)[1]
 
 
 def _exported(tree: ast.Module) -> list[str]:

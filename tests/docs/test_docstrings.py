@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "radam_optax"
 TABLE = docstrings.table_of(docstrings.TABLE)
 # The modules and folders whose docstrings keep to the rules.
-WRITTEN = ("_schedules.py", "presets")
+WRITTEN = ("_optimizers.py", "_schedules.py", "_successors.py", "_transforms.py", "presets")
 
 GOOD = '''
     def f(b2: float, size=1e-8, *, other="a b"):
