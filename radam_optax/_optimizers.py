@@ -77,10 +77,8 @@ def sgd(
     As in optax and PyTorch the learning rate stands outside v: a schedule scales the whole step at once.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       momentum: Weight of the past in the momentum if there is one, dimensionless, in [0, 1]. None: no
         momentum, and no state for it. Default: None.
       nesterov: Whether the momentum is looked at one step ahead, ``g + momentum * v`` with the new v.
@@ -109,10 +107,12 @@ def sgd(
 
     References:
       Robbins & Monro (1951), A Stochastic Approximation Method. https://doi.org/10.1214/aoms/1177729586
+
       Polyak (1964), Some methods of speeding up the convergence of iteration methods.
-        https://doi.org/10.1016/0041-5553(64)90137-5
+      https://doi.org/10.1016/0041-5553(64)90137-5
+
       Sutskever et al. (2013), On the importance of initialization and momentum in deep learning, eq. 1.
-        https://proceedings.mlr.press/v28/sutskever13.html
+      https://proceedings.mlr.press/v28/sutskever13.html
     """
     link = optax.identity() if momentum is None else trace(momentum, nesterov, accumulator_dtype)
     return chain(link, scale_by_learning_rate(learning_rate))
@@ -134,10 +134,8 @@ def momentum(
     It is :func:`sgd` with a momentum that has a default.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       momentum: Weight of the past in the momentum, dimensionless, in [0, 1]. Default: 0.9.
       accumulator_dtype: Dtype of the momentum, floating or complex. None: that of the parameter, be it one of
         16 bits, as in optax. Default: None.
@@ -163,7 +161,7 @@ def momentum(
 
     References:
       Polyak (1964), Some methods of speeding up the convergence of iteration methods.
-        https://doi.org/10.1016/0041-5553(64)90137-5
+      https://doi.org/10.1016/0041-5553(64)90137-5
     """
     return chain(trace(momentum, accumulator_dtype=accumulator_dtype), scale_by_learning_rate(learning_rate))
 
@@ -184,10 +182,8 @@ def nesterov(
     The parameters that are trained are the point at which the gradient is taken, as in optax and PyTorch.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       momentum: Weight of the past in the momentum, dimensionless, in [0, 1]. Default: 0.9.
       accumulator_dtype: Dtype of the momentum, floating or complex. None: that of the parameter, be it one of
         16 bits, as in optax. Default: None.
@@ -213,9 +209,10 @@ def nesterov(
 
     References:
       Nesterov (1983), A method of solving a convex programming problem with convergence rate O(1/k^2).
-        https://www.mathnet.ru/eng/dan46009
+      https://www.mathnet.ru/eng/dan46009
+
       Sutskever et al. (2013), On the importance of initialization and momentum in deep learning, section 2.
-        https://proceedings.mlr.press/v28/sutskever13.html
+      https://proceedings.mlr.press/v28/sutskever13.html
     """
     return chain(trace(momentum, True, accumulator_dtype), scale_by_learning_rate(learning_rate))
 
@@ -237,10 +234,8 @@ def adagrad(
     root.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       initial_accumulator_value: What the sum of squares starts from, in gradient units squared, >= 0.
         Default: 0.1.
       eps: Added under the root of the sum of squares, in gradient units squared, >= 0. Default: 1e-7.
@@ -266,7 +261,7 @@ def adagrad(
 
     References:
       Duchi et al. (2011), Adaptive Subgradient Methods for Online Learning and Stochastic Optimization,
-        Figure 1. https://jmlr.org/papers/v12/duchi11a.html
+      Figure 1. https://jmlr.org/papers/v12/duchi11a.html
     """
     return chain(scale_by_adagrad(initial_accumulator_value, eps), scale_by_learning_rate(learning_rate))
 
@@ -292,10 +287,8 @@ def adadelta(
     back not negated. Weight decay is coupled, as in optax.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted. Default: None.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters. Default: None.
       rho: Decay of both averages, of squared gradients and of squared updates; dimensionless, in [0, 1). A
         number, no schedule. Default: 0.9.
       eps: Added under both roots, in gradient units squared and in update units squared, >= 0. It is what the
@@ -364,10 +357,8 @@ def rmsprop(
     rounding could make its root NaN.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       decay: Decay of the second moment: the weight of the past in the average of squared gradients,
         dimensionless, in [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       eps: Added under the root, in gradient units squared, or with ``eps_in_sqrt=False`` to the root, in
@@ -406,9 +397,10 @@ def rmsprop(
 
     References:
       Hinton (2012), Neural Networks for Machine Learning, lecture 6e.
-        https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+      https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+
       Graves (2013), Generating Sequences With Recurrent Neural Networks, eqs. 38-40, for ``centered``.
-        https://arxiv.org/abs/1308.0850
+      https://arxiv.org/abs/1308.0850
     """
     return chain(
         scale_by_rms(
@@ -442,10 +434,8 @@ def rmsprop_nesterov(
     here.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       decay: Decay of the second moment: the weight of the past in the average of squared gradients,
         dimensionless, in [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       momentum: Weight of the past in the momentum, dimensionless, in [0, 1]. Default: 0.9.
@@ -475,7 +465,7 @@ def rmsprop_nesterov(
 
     References:
       Goodfellow et al. (2016), Deep Learning, Algorithm 8.6.
-        https://www.deeplearningbook.org/contents/optimization.html
+      https://www.deeplearningbook.org/contents/optimization.html
     """
     return chain(
         scale_by_rms(decay, eps, nu_dtype=nu_dtype),
@@ -516,7 +506,7 @@ def without_lookahead(params: Tree, state: Tree, momentum: Share) -> Any:
 
     References:
       Goodfellow et al. (2016), Deep Learning, Algorithm 8.6.
-        https://www.deeplearningbook.org/contents/optimization.html
+      https://www.deeplearningbook.org/contents/optimization.html
     """
     v = state_of(optax.TraceState, state).trace
     return map_leaves(_step_back, (params, v), (), (momentum,), like=params)
@@ -553,10 +543,8 @@ def adam(
     and decay.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -594,7 +582,7 @@ def adam(
 
     References:
       Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 1.
-        https://arxiv.org/abs/1412.6980
+      https://arxiv.org/abs/1412.6980
     """
     return chain(
         scale_by_adam(
@@ -632,10 +620,8 @@ def adamw(
     rate.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -677,7 +663,7 @@ def adamw(
 
     References:
       Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
-        https://arxiv.org/abs/1711.05101
+      https://arxiv.org/abs/1711.05101
     """
     return chain(
         scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov, nu_dtype=nu_dtype),
@@ -713,10 +699,8 @@ def nadam(
     which optax allows, is Adam.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -752,7 +736,7 @@ def nadam(
 
     References:
       Dozat (2016), Incorporating Nesterov Momentum into Adam, Algorithm 2.
-        https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+      https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     """
     return chain(
         scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov, nu_dtype=nu_dtype),
@@ -786,10 +770,8 @@ def nadamw(
     As in optax, without the factor b2 that NAdam's paper has on nu, and with a constant b1.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -830,9 +812,10 @@ def nadamw(
 
     References:
       Dozat (2016), Incorporating Nesterov Momentum into Adam, Algorithm 2.
-        https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+      https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+
       Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
-        https://arxiv.org/abs/1711.05101
+      https://arxiv.org/abs/1711.05101
     """
     return chain(
         scale_by_adam(b1, b2, eps, eps_root, mu_dtype, nesterov=True, nu_dtype=nu_dtype),
@@ -862,10 +845,8 @@ def adamax(
     The paper has no eps; it stands where optax and PyTorch have it.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the maximum: what is left of it after a step, dimensionless, in [0, 1). A number, no
@@ -896,7 +877,7 @@ def adamax(
 
     References:
       Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 2.
-        https://arxiv.org/abs/1412.6980
+      https://arxiv.org/abs/1412.6980
     """
     return chain(
         scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -927,10 +908,8 @@ def adamaxw(
     The paper has no eps; it stands where optax and PyTorch have it.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the maximum: what is left of it after a step, dimensionless, in [0, 1). A number, no
@@ -967,9 +946,10 @@ def adamaxw(
 
     References:
       Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 2.
-        https://arxiv.org/abs/1412.6980
+      https://arxiv.org/abs/1412.6980
+
       Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
-        https://arxiv.org/abs/1711.05101
+      https://arxiv.org/abs/1711.05101
     """
     return chain(
         scale_by_adamax(b1, b2, eps, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -1003,10 +983,8 @@ def adam_2k(
     so that the first live step is (1 - b1) times this one.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1044,7 +1022,7 @@ def adam_2k(
 
     References:
       Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, section 3.1.
-        https://arxiv.org/abs/1908.03265
+      https://arxiv.org/abs/1908.03265
     """
     return chain(
         scale_by_adaptive_rate(
@@ -1076,10 +1054,8 @@ def adam_eps(
     It is the RAdam paper's other remedy: the large eps bounds the rate, and so its variance.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1112,7 +1088,7 @@ def adam_eps(
 
     References:
       Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, section 3.1.
-        https://arxiv.org/abs/1908.03265
+      https://arxiv.org/abs/1908.03265
     """
     return chain(
         scale_by_adaptive_rate(
@@ -1156,10 +1132,8 @@ def amsgrad(
     neither moment (the paper, whose eps is 0). A maximum that forgets, ``max_decay < 1``, is an extension.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1200,7 +1174,7 @@ def amsgrad(
 
     References:
       Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 2.
-        https://arxiv.org/abs/1904.09237
+      https://arxiv.org/abs/1904.09237
     """
     return chain(
         scale_by_amsgrad(
@@ -1232,10 +1206,8 @@ def adamnc(
     corrected: nu needs it not, and mu starts small, as in the paper.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       eps: Added to the root of the second moment, in gradient units, >= 0. Gradients that are small beside it
@@ -1266,7 +1238,7 @@ def adamnc(
 
     References:
       Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 3 and Corollary 2.
-        https://arxiv.org/abs/1904.09237
+      https://arxiv.org/abs/1904.09237
     """
     return chain(
         scale_by_adaptive_rate(
@@ -1324,10 +1296,8 @@ def radam(
     Extensions: a schedule as b2, ``amsgrad``, ``nesterov``, the exact variance, the variance's length.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1380,7 +1350,7 @@ def radam(
 
     References:
       Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 2.
-        https://arxiv.org/abs/1908.03265
+      https://arxiv.org/abs/1908.03265
     """
     return chain(
         scale_by_radam(
@@ -1437,10 +1407,8 @@ def radamw(
     authors' package weight decay waits with the updates where these wait.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1499,9 +1467,10 @@ def radamw(
 
     References:
       Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 2, and the
-        authors' code. https://arxiv.org/abs/1908.03265
+      authors' code. https://arxiv.org/abs/1908.03265
+
       Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
-        https://arxiv.org/abs/1711.05101
+      https://arxiv.org/abs/1711.05101
     """
     return chain(
         scale_by_radam(
@@ -1538,10 +1507,8 @@ def adabelief(
     the gradient.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1606,10 +1573,8 @@ def yogi(
     :func:`scale_by_yogi` has the start as an argument.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1642,7 +1607,7 @@ def yogi(
 
     References:
       Zaheer et al. (2018), Adaptive Methods for Nonconvex Optimization, Algorithm 2.
-        https://proceedings.neurips.cc/paper/2018/hash/90365351ccc7437a1309dc64e4db32a3-Abstract.html
+      https://proceedings.neurips.cc/paper/2018/hash/90365351ccc7437a1309dc64e4db32a3-Abstract.html
     """
     return chain(
         scale_by_yogi(b1, b2, eps, mu_dtype=mu_dtype, nu_dtype=nu_dtype),

@@ -116,7 +116,7 @@ def scale_by_laprop(
 
     References:
       Ziyin et al. (2020), LaProp: Separating Momentum and Adaptivity in Adam, Algorithm 1.
-        https://arxiv.org/abs/2002.04839
+      https://arxiv.org/abs/2002.04839
     """
     return scale_by_adaptive_rate(
         momentum=chain(
@@ -152,10 +152,8 @@ def laprop(
     and b2 can be chosen freely of each other.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -194,7 +192,7 @@ def laprop(
 
     References:
       Ziyin et al. (2020), LaProp: Separating Momentum and Adaptivity in Adam, Algorithm 1.
-        https://arxiv.org/abs/2002.04839
+      https://arxiv.org/abs/2002.04839
     """
     return chain(
         scale_by_laprop(b1, b2, eps, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -269,7 +267,7 @@ def scale_by_adopt(
 
     References:
       Taniguchi et al. (2024), ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate,
-        Algorithm 2. https://arxiv.org/abs/2411.02853
+      Algorithm 2. https://arxiv.org/abs/2411.02853
     """
     moment = nesterov_moment if nesterov else first_moment
     nu_before = second_moment(from_first(b2), debias=False, delayed=0.0, dtype=nu_dtype)
@@ -313,10 +311,8 @@ def adopt(
     every b2. The bound on u is that of the authors' code.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -355,7 +351,7 @@ def adopt(
 
     References:
       Taniguchi et al. (2024), ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate,
-        Algorithm 2. https://arxiv.org/abs/2411.02853
+      Algorithm 2. https://arxiv.org/abs/2411.02853
     """
     return chain(
         scale_by_adopt(
@@ -395,10 +391,8 @@ def adoptw(
     every b2. The bound on u is that of the authors' code.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -440,9 +434,10 @@ def adoptw(
 
     References:
       Taniguchi et al. (2024), ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate,
-        Algorithm 2, and the authors' code. https://arxiv.org/abs/2411.02853
+      Algorithm 2, and the authors' code. https://arxiv.org/abs/2411.02853
+
       Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
-        https://arxiv.org/abs/1711.05101
+      https://arxiv.org/abs/1711.05101
     """
     return chain(
         scale_by_adopt(
@@ -510,7 +505,7 @@ def scale_by_acprop(
 
     References:
       Zhuang et al. (2021), Momentum Centering and Asynchronous Update for Adaptive Gradient Methods,
-        Algorithm 2. https://arxiv.org/abs/2110.05454
+      Algorithm 2. https://arxiv.org/abs/2110.05454
     """
     mu_before = first_moment(b1, debias=False, delayed=0.0, dtype=mu_dtype)
     return scale_by_adaptive_rate(
@@ -547,10 +542,8 @@ def acprop(
     the step itself.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -591,7 +584,7 @@ def acprop(
 
     References:
       Zhuang et al. (2021), Momentum Centering and Asynchronous Update for Adaptive Gradient Methods,
-        Algorithm 2. https://arxiv.org/abs/2110.05454
+      Algorithm 2. https://arxiv.org/abs/2110.05454
     """
     return chain(
         scale_by_acprop(b1, b2, eps, eps_root, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -665,7 +658,7 @@ def scale_by_ademamix(
 
     References:
       Pagliardini et al. (2024), The AdEMAMix Optimizer: Better, Faster, Older, section 3.
-        https://arxiv.org/abs/2409.03137
+      https://arxiv.org/abs/2409.03137
     """
     fast, slow = first_moment(b1, dtype=mu_dtype), first_moment(b3, debias=False, dtype=mu_dtype)
     return scale_by_adaptive_rate(
@@ -704,10 +697,8 @@ def ademamix(
     alpha is optax's, 6.0 in the direction and 5.0 in the optimizer.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -752,7 +743,7 @@ def ademamix(
 
     References:
       Pagliardini et al. (2024), The AdEMAMix Optimizer: Better, Faster, Older, section 3.
-        https://arxiv.org/abs/2409.03137
+      https://arxiv.org/abs/2409.03137
     """
     return chain(
         scale_by_ademamix(b1, b2, b3, alpha, eps, eps_root, mu_dtype, nu_dtype=nu_dtype),
@@ -822,7 +813,7 @@ def scale_by_adan(
 
     References:
       Xie et al. (2022), Adan: Adaptive Nesterov Momentum Algorithm, Algorithm 1.
-        https://arxiv.org/abs/2208.06677
+      https://arxiv.org/abs/2208.06677
     """
     change = signal("change")
     ahead = mixture((1.0, identity()), (b2, change))
@@ -869,10 +860,8 @@ def adan(
     here decay is as in :func:`adamw`, and as in optax.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.98.
       b2: Decay of the average change of the gradient, and the weight of that change in the direction;
@@ -915,7 +904,7 @@ def adan(
 
     References:
       Xie et al. (2022), Adan: Adaptive Nesterov Momentum Algorithm, Algorithm 1.
-        https://arxiv.org/abs/2208.06677
+      https://arxiv.org/abs/2208.06677
     """
     return chain(
         scale_by_adan(b1, b2, b3, eps, eps_root, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -974,7 +963,7 @@ def scale_by_lion(
 
     References:
       Chen et al. (2023), Symbolic Discovery of Optimization Algorithms, Algorithm 2.
-        https://arxiv.org/abs/2302.06675
+      https://arxiv.org/abs/2302.06675
     """
     mu_before = first_moment(b2, debias=False, delayed=0.0, dtype=mu_dtype)
     mixed = mixture((b1, mu_before), (_rest_of(b1), identity()))
@@ -1015,10 +1004,8 @@ def lion(
     Adam's, and a weight decay as much larger.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Weight of the average in the sign that is taken, beside 1 - b1 of the gradient; dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the average of gradients, dimensionless, in [0, 1). A number, or a schedule of the count of
@@ -1053,7 +1040,7 @@ def lion(
 
     References:
       Chen et al. (2023), Symbolic Discovery of Optimization Algorithms, Algorithm 2 and section 5.
-        https://arxiv.org/abs/2302.06675
+      https://arxiv.org/abs/2302.06675
     """
     return chain(
         scale_by_lion(b1, b2, mu_dtype),
@@ -1118,7 +1105,7 @@ def scale_by_adam_atan2(
 
     References:
       Everett et al. (2024), Scaling Exponents Across Parameterizations and Optimizers, section 5.
-        https://arxiv.org/abs/2407.05872
+      https://arxiv.org/abs/2407.05872
     """
     return scale_by_adaptive_rate(
         momentum=first_moment(b1, dtype=mu_dtype),
@@ -1152,10 +1139,8 @@ def adam_atan2(
     adam-atan2-pytorch package.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1196,7 +1181,7 @@ def adam_atan2(
 
     References:
       Everett et al. (2024), Scaling Exponents Across Parameterizations and Optimizers, section 5.
-        https://arxiv.org/abs/2407.05872
+      https://arxiv.org/abs/2407.05872
     """
     return chain(
         scale_by_adam_atan2(b1, b2, a, b, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -1264,7 +1249,7 @@ def scale_by_padam(
 
     References:
       Chen et al. (2020), Closing the Generalization Gap of Adaptive Gradient Methods, Algorithm 1.
-        https://arxiv.org/abs/1806.06763
+      https://arxiv.org/abs/1806.06763
     """
     nu = [second_moment(b2, debias=False, dtype=nu_dtype)] + [amsgrad_max(dtype=nu_dtype)] * amsgrad
     return scale_by_adaptive_rate(
@@ -1300,10 +1285,8 @@ def padam(
     are those of the pytorch_optimizer package.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1346,7 +1329,7 @@ def padam(
 
     References:
       Chen et al. (2020), Closing the Generalization Gap of Adaptive Gradient Methods, Algorithm 1.
-        https://arxiv.org/abs/1806.06763
+      https://arxiv.org/abs/1806.06763
     """
     return chain(
         scale_by_padam(b1, b2, eps, partial, amsgrad=amsgrad, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -1423,7 +1406,7 @@ def adabound(
 
     References:
       Luo et al. (2019), Adaptive Gradient Methods with Dynamic Bound of Learning Rate, Algorithms 2 and 3,
-        and the authors' code. https://arxiv.org/abs/1902.09843
+      and the authors' code. https://arxiv.org/abs/1902.09843
     """
     share = final_lr / (_first(learning_rate) if base_lr is None else base_lr)
     nu = [second_moment(b2, debias=False, dtype=nu_dtype)] + [amsgrad_max(dtype=nu_dtype)] * amsbound
@@ -1514,7 +1497,7 @@ def adamod(
 
     References:
       Ding et al. (2019), An Adaptive and Momental Bound Method for Stochastic Learning, Algorithm 1.
-        https://arxiv.org/abs/1910.12249
+      https://arxiv.org/abs/1910.12249
     """
     rate = chain(
         second_moment(b2, debias=False, dtype=nu_dtype),
@@ -1586,7 +1569,7 @@ def scale_by_qhadam(
 
     References:
       Ma & Yarats (2019), Quasi-hyperbolic momentum and Adam for deep learning, Algorithm 4.
-        https://arxiv.org/abs/1810.06801
+      https://arxiv.org/abs/1810.06801
     """
     nu1, nu2 = nus
     mu = mixture((nu1, first_moment(b1, dtype=mu_dtype)), (1 - nu1, identity()))
@@ -1619,10 +1602,8 @@ def qhadam(
     The default (1, 1) is Adam.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1664,7 +1645,7 @@ def qhadam(
 
     References:
       Ma & Yarats (2019), Quasi-hyperbolic momentum and Adam for deep learning, Algorithm 4.
-        https://arxiv.org/abs/1810.06801
+      https://arxiv.org/abs/1810.06801
     """
     return chain(
         scale_by_qhadam(b1, b2, nus, eps, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -1735,7 +1716,7 @@ def scale_by_stable_adamw(
 
     References:
       Wortsman et al. (2023), Stable and low-precision training for large-scale vision-language models,
-        Algorithm 2. https://arxiv.org/abs/2304.13013
+      Algorithm 2. https://arxiv.org/abs/2304.13013
     """
     nu = signal("nu")
     adam = scale_by_adaptive_rate(
@@ -1779,10 +1760,8 @@ def stable_adamw(
     the root mean square is that of the whole leaf; inside ``shard_map`` it is that of the device's part.
 
     Args:
-      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
-        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
-        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
-        subtracted.
+      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
+        or an array that broadcasts against the parameters.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1822,7 +1801,7 @@ def stable_adamw(
 
     References:
       Wortsman et al. (2023), Stable and low-precision training for large-scale vision-language models,
-        Algorithm 2. https://arxiv.org/abs/2304.13013
+      Algorithm 2. https://arxiv.org/abs/2304.13013
     """
     return chain(
         scale_by_stable_adamw(b1, b2, eps, weight_decay, mask, mu_dtype=mu_dtype, nu_dtype=nu_dtype),
@@ -2059,7 +2038,8 @@ def schedule_free_radam(
 
     References:
       Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 2.
-        https://arxiv.org/abs/1908.03265
+      https://arxiv.org/abs/1908.03265
+
       Defazio et al. (2024), The Road Less Scheduled, Algorithm 1. https://arxiv.org/abs/2405.15682
     """
 

@@ -96,11 +96,13 @@ def scale_by_rms(
 
     References:
       Hinton (2012), Neural Networks for Machine Learning, lecture 6e.
-        https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+      https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+
       Goodfellow et al. (2016), Deep Learning, Algorithm 8.5, for eps under the root.
-        https://www.deeplearningbook.org/contents/optimization.html
+      https://www.deeplearningbook.org/contents/optimization.html
+
       Graves (2013), Generating Sequences With Recurrent Neural Networks, eqs. 38-40, for ``centered``.
-        https://arxiv.org/abs/1308.0850
+      https://arxiv.org/abs/1308.0850
     """
     moment = centered_second_moment if centered else second_moment
     nu = moment(decay, debias=bias_correction, initial=initial_scale, dtype=nu_dtype)
@@ -143,7 +145,7 @@ def scale_by_adagrad(initial_accumulator_value: NonNegative = 0.1, eps: NonNegat
 
     References:
       Duchi et al. (2011), Adaptive Subgradient Methods for Online Learning and Stochastic Optimization,
-        Figure 1. https://jmlr.org/papers/v12/duchi11a.html
+      Figure 1. https://jmlr.org/papers/v12/duchi11a.html
     """
     return scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps)))
 
@@ -249,9 +251,10 @@ def scale_by_adam(
 
     References:
       Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 1.
-        https://arxiv.org/abs/1412.6980
+      https://arxiv.org/abs/1412.6980
+
       Dozat (2016), Incorporating Nesterov Momentum into Adam, Algorithm 2.
-        https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+      https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     """
     moment = nesterov_moment if nesterov else first_moment
     return scale_by_adaptive_rate(
@@ -309,7 +312,7 @@ def scale_by_adamax(
 
     References:
       Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 2.
-        https://arxiv.org/abs/1412.6980
+      https://arxiv.org/abs/1412.6980
     """
     return scale_by_adaptive_rate(
         momentum=first_moment(b1, dtype=mu_dtype),
@@ -384,7 +387,7 @@ def scale_by_amsgrad(
 
     References:
       Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 2.
-        https://arxiv.org/abs/1904.09237
+      https://arxiv.org/abs/1904.09237
     """
     order = bias_correction if bias_correction_nu else "none"
     nu = second_moment(b2, debias=order == "before_max", dtype=nu_dtype)
@@ -484,7 +487,7 @@ def scale_by_radam(
 
     References:
       Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 2.
-        https://arxiv.org/abs/1908.03265
+      https://arxiv.org/abs/1908.03265
     """
     moment = nesterov_moment if nesterov else first_moment
     nu = [second_moment(b2, dtype=nu_dtype)] + [amsgrad_max(dtype=nu_dtype)] * amsgrad
@@ -625,7 +628,7 @@ def scale_by_yogi(
 
     References:
       Zaheer et al. (2018), Adaptive Methods for Nonconvex Optimization, Algorithm 2.
-        https://proceedings.neurips.cc/paper/2018/hash/90365351ccc7437a1309dc64e4db32a3-Abstract.html
+      https://proceedings.neurips.cc/paper/2018/hash/90365351ccc7437a1309dc64e4db32a3-Abstract.html
     """
     start = initial_accumulator_value
     return scale_by_adaptive_rate(
