@@ -1,61 +1,63 @@
-"""The README's code runs as written, in its order, and its catalogue is complete."""
+"""The README is short, works on an index, and says what is so; that its code runs, test_pages.py shows."""
 
-import importlib.util
-import pathlib
 import re
-
-import jax
-import pytest
+import tomllib
+from pathlib import Path
 
 import radam_optax as rx
 
-README = pathlib.Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+CATALOGUE = {
+    name
+    for name, value in vars(rx).items()
+    if getattr(value, "__module__", "") in ("radam_optax._optimizers", "radam_optax._successors")
+    and not name.startswith("scale_by_")
+    and name != "without_lookahead"
+}
 
 
-def importable(block):
-    """What a block brings in beyond the package's own needs is there."""
-    # The first block on checkpoints goes on from that on PyTorch.
-    needs = {"import torch": ["torch"], "torch_radam": ["torch"], "import checkpoint": ["orbax"]}
-    packages = [package for text, names in needs.items() if text in block for package in names]
-    # Under jit the CPU backend of JAX 0.8 leaves on the device what is to go to the host.
-    has_host = "offload_state" not in block or jax.__version_info__ >= (0, 10)
-    return has_host and all(map(importlib.util.find_spec, packages))
+def test_it_is_short():
+    assert len(README.splitlines()) <= 150
 
 
-@jax.numpy_dtype_promotion("standard")  # As readers have it: optax's MultiSteps mixes dtypes.
-def test_code_blocks_run():
-    pytest.importorskip("flax")
-    namespace = {}
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    assert len(blocks) >= 4
-    for block in blocks:
-        if importable(block):
-            exec(block, namespace)
-    params = {"w": 1.0}
-    for name in (
-        "optimizer",
-        "adam",
-        "rmsprop",
-        "adagrad",
-        "radam",
-        "adabelief",
-        "rectified_rmsprop",
-        "forgetting",
-        *("rectified_laprop", "rectified_adopt", "radam_ademamix", "radam_padam", "radam_under_a_ceiling"),
-        *("cautious_radam", "adashift", "gi_adam", "palm", "nosadam", "schedule_free_lion"),
-    ):
-        tx = namespace[name] if name != "optimizer" else rx.radam(1e-3)
-        updates, _ = tx.update(params, tx.init(params), params)
-        assert updates["w"] == updates["w"]
+def test_its_links_are_absolute_and_lead_to_what_is_in_the_tree():
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert all(link.startswith("https://") for link in links)
+    ours = [link for link in links if "radam" in link]
+    assert len(ours) > 10
+    for link in ours:
+        base, _, path = link.partition("/blob/main/" if "/blob/" in link else "/en/latest/")
+        assert base == URLS["Repository" if "/blob/" in link else "Documentation"]
+        file = path if "/blob/" in link else f"docs/{path.removesuffix('.html') or 'index'}.md"
+        assert (ROOT / file).exists(), link
 
 
-def test_the_table_names_every_optimizer():
-    table = README.read_text().split("## The catalogue")[1].split("## With Flax")[0]
-    catalogue = {
-        name
-        for name, value in vars(rx).items()
-        if getattr(value, "__module__", "") in ("radam_optax._optimizers", "radam_optax._successors")
-        and not name.startswith("scale_by_")
-        and name != "without_lookahead"
-    }
-    assert catalogue <= set(re.findall(r"`(\w+)`", table))
+def test_it_says_how_many_optimizers_there_are():
+    assert re.findall(r"table of the (\d+) that are here", README) == [str(len(CATALOGUE))]
+
+
+def test_the_table_of_the_catalogue_names_every_optimizer():
+    page = (ROOT / "docs" / "algebra.md").read_text("utf-8")
+    table = page.split("## The catalogue, line by line")[1].split("\n## ")[0]
+    assert {name for name in CATALOGUE if f"`{name}`" not in table} == set()
+
+
+def test_the_catalogue_is_one_table():
+    """A blank line within it would split it."""
+    page = (ROOT / "docs" / "algebra.md").read_text("utf-8")
+    table = page.split("## The catalogue, line by line")[1].split("\n## ")[0]
+    rows = [line.startswith("|") for line in table.splitlines()]
+    assert all(rows[rows.index(True) : rows.index(True) + sum(rows)])
+
+
+def test_continuous_integration_runs_the_commands_that_it_says():
+    commands = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    assert "make test" in README
+    assert "make test" in commands
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (command,) = re.findall(r"python -m pytest (-n .*)$", README, flags=re.MULTILINE)
+    (how,) = re.findall(r"^PYTEST := \$\(BIN\)/python -m pytest (.*)$", makefile, flags=re.MULTILINE)
+    (what,) = re.findall(r"^test: .*\n\t\$\(PYTEST\) (.*)$", makefile, flags=re.MULTILINE)
+    assert command == f"{how} {what}"
