@@ -34,6 +34,9 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+# The fields of a named tuple have their entries as its members.
+napoleon_use_ivar = True
+napoleon_attr_annotations = False
 keep_warnings = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "html_image"]

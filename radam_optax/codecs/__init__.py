@@ -2,28 +2,20 @@
 
 :func:`radam_optax.compress_state` holds states by them, :func:`radam_optax.compress_params` parameters.
 
-=========================================== ================ ================= ==========
-codec                                       bytes per number relative error    on average
-=========================================== ================ ================= ==========
-:func:`bfloat16_stochastic`                 2                < 2^-7            exact
-:func:`int8_blockwise`                      1 + 2/64         < 2^-3            exact
-:func:`float8_stochastic`                   1                < 2^-1            exact
-:func:`bfloat16_compensated`                3                < 2^-15           exact
-``bfloat16_compensated(bits=16)``           4                0
-:func:`float16_compensated`, for parameters 3                < 2^-18, 2.3e-10  exact
-=========================================== ================ ================= ==========
+::
 
-A codec is a hashable object of two methods, so that others can be written:
+    codec                            bytes per number   relative error       on average
+    float8_stochastic()              1                  < 2^-1               exact
+    int8_blockwise()                 1 + 2/64           < 2^-3               exact
+    bfloat16_stochastic()            2                  < 2^-7               exact
+    bfloat16_compensated()           3                  < 2^-15              exact
+    bfloat16_compensated(bits=16)    4                  0                    exact
+    float16_compensated()            3                  < 2^-18, or 2.3e-10  exact; for parameters
 
-``encode(x, seed)``
-    a dictionary of arrays, from ``x``, float32 of any shape with an element at least, and ``seed``,
-    uint32 of shape () and another one for each array and step. Their names and dtypes are always the same.
-    The first takes the place of ``x`` in the state; in the shape of ``x`` it is sharded as ``x`` was.
-``decode(arrays)``
-    float32 in the shape of ``x``.
+A codec is a hashable object of two methods, :class:`Codec`, so that others can be written.
 
-The noise of stochastic rounding is a hash of the seed and of the element's index: it needs no key,
-it is the same however the array is sharded, and compilers fuse it into the loop that rounds.
+The noise of stochastic rounding is a hash of the seed and of the element's index: it needs no key, it is the
+same however the array is sharded, and compilers fuse it into the loop that rounds.
 """
 
 from radam_optax.codecs._bfloat16 import bfloat16_stochastic

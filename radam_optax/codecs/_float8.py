@@ -17,20 +17,43 @@ from radam_optax.codecs._codec import Arrays, Codec
 
 @validated
 def float8_stochastic(max_exponent: Annotated[int, size(-63, 127)] = 8) -> Codec:
-    """One byte per number and nothing else: a sign, six bits of exponent, one of mantissa.
+    """A float of eight bits without a scale, rounded so that the expected value is exact: 1 byte per number.
 
-    Its numbers are zero and powers of two, 63 octaves of them, and what lies halfway between. It is
-    rounded at random, so that the expected value is exact. What is smaller than the least of them,
-    1.5 * 2^(max_exponent - 63), is rounded up to it, never to zero; what is larger becomes the largest.
-    Infinities and NaN stay.
+    ::
 
-    It has no scale to be found before a number can be coded, so compilers fuse it into the loop of the
-    step: RAdam moves 16 bytes per parameter instead of 28, where :func:`int8_blockwise` saves memory only.
-    The price are steps four times as wide, and a range to be chosen.
+        |x| = 2^i (1 + k / 2)       k = 0, 1; from 1.5 2^(max_exponent - 63) to 2^max_exponent; and zero
+
+    A sign, six bits of exponent, one of mantissa: the neighbor that a number is rounded to is less than half
+    of it away. What is smaller than the least number is rounded up to it, never to zero; what is larger than
+    the largest becomes that. Exact are zero, the numbers above, infinities and NaN.
+
+    It has no scale to be found before a number can be coded, so compilers fuse it into the loop of the step:
+    RAdam moves 16 bytes per parameter instead of 28, where :func:`int8_blockwise` saves memory only. The
+    price are steps four times as wide, and a range to be chosen.
 
     Args:
-      max_exponent: the largest number is 2^max_exponent, a whole number in [-63, 127]. With 8, second
-        moments reach from 4.2e-17, whose root is below Adam's eps, to 256, gradients of 16; clip them.
+      max_exponent: The largest number is ``2^max_exponent``; a whole number in [-63, 127]. With 8, second
+        moments reach from 4.2e-17, whose root is below Adam's eps, to 256, the square of gradients of 16;
+        clip these. Default: 8.
+
+    Returns:
+      A codec, which makes ``codes``, int8 in the shape of x.
+
+    Raises:
+      TypeError: ``max_exponent`` is not a whole number.
+      ValueError: ``max_exponent`` is not in [-63, 127].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from radam_optax import codecs
+      >>> codec = codecs.float8_stochastic()
+      >>> arrays = codec.encode(jnp.array([1.0, -1.5, 0.0, 1e6]), jnp.uint32(0))
+      >>> print(codec.decode(arrays))
+      [  1.   -1.5   0.  256. ]
+
+    References:
+      Micikevicius et al. (2022), FP8 Formats for Deep Learning, for floats of eight bits, which have
+      fewer bits of exponent there, https://arxiv.org/abs/2209.05433
     """
     return _Float8(max_exponent)
 

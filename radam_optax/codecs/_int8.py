@@ -18,29 +18,53 @@ from radam_optax.codecs._codec import Arrays, Codec
 
 @validated
 def int8_blockwise(block_size: Annotated[int, size(2)] = 64, shards: Annotated[int, size(1)] = 1) -> Codec:
-    """One byte per number: codes with 3 bits of mantissa, below a power of two for each block.
+    """int8 in blocks, each with a scale, rounded so that it is exact on average: 1 + 2/64 bytes per number.
 
-    A code is the logarithm of its number, in steps of an eighth of an octave that are straight in
-    between, counted down from the block's scale, the least power of two that no number of the block
-    exceeds. It is rounded at random, so that the expected value is exact. A block with a negative
-    number spends one of the 8 bits on the sign and reaches down to 2^-15.7 of its scale, and to zero
-    by chance below. A block without, as of second moments, reaches down to 2^-31.7; what is
-    positive below is rounded up to that, never to zero, since a rate has its root in the denominator.
-    Both thus reach as far, a gradient and the root of its square.
+    ::
+
+        scale = the least power of two that no number of the block exceeds in size
+        |x|   = scale 2^-i (1 + k / 8)                     k = 0 .. 7; code = 127 + k - 8 i, of 1 to 127
+        |x|   = the same, with code = 255 + k - 8 i of 1 to 255, in blocks without a negative number
+
+    So a number has 3 bits of mantissa, and the neighbor that it is rounded to is less than an eighth of it
+    away. A block with a negative number spends one of the 8 bits on the sign and reaches down to 2^-15.7 of
+    its scale, and by chance to zero below. A block without one, as of second moments, reaches down to
+    2^-31.7; what is positive below is rounded up to that, never to zero, since a rate has its root in the
+    denominator. Both thus reach as far, a gradient and the root of its square.
+
+    Exact are zero, infinities, and the numbers that a block can say; a NaN makes NaN of its whole block.
 
     Args:
-      block_size: numbers to a block, at most; a whole number >= 2. Blocks lie along the last axis
-        that is at least as long, or else the longest one, which is divided into as few as possible.
-      shards: how many devices that axis is divided over at most, where it is; a whole number >= 1. No
-        block then straddles two devices, so that the scales are sharded like the parameter, and
-        encoding communicates nothing.
+      block_size: Numbers in a block at most, a whole number >= 2. Blocks lie along the last axis that is at
+        least as long, or else the longest one, which is divided into as few as possible. Default: 64.
+      shards: Number of devices that this axis is divided over at most, a whole number >= 1. No block then
+        straddles two devices, so that the scales are sharded like the parameter, and encoding communicates
+        nothing. Default: 1.
 
-    The scales are bfloat16, negative for a block without negative numbers, in the shape of the array
-    with the number of blocks for the length of the axis. An infinity stays one; a NaN makes NaN of its
-    whole block.
+    Returns:
+      A codec, which makes ``codes``, int8 in the shape of x, and ``scales``, bfloat16, negative for blocks
+      without negative numbers, with the number of blocks for the length of the axis.
 
-    Source: Dettmers et al. (2022), "8-bit Optimizers via Block-wise Quantization", for the blocks;
-    the codes are rounded stochastically floats of few bits, as in the MX formats.
+    Raises:
+      TypeError: An argument is not a whole number.
+      ValueError: ``block_size`` is less than 2, or ``shards`` less than 1.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from radam_optax import codecs
+      >>> codec = codecs.int8_blockwise()
+      >>> arrays = codec.encode(jnp.array([[1.0, -0.5, 0.0, 0.001]]), jnp.uint32(0))
+      >>> {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
+      {'codes': ((1, 4), 'int8'), 'scales': ((1, 1), 'bfloat16')}
+      >>> print(codec.decode(arrays)[0, :3])
+      [ 1.  -0.5  0. ]
+
+    References:
+      Dettmers et al. (2022), 8-bit Optimizers via Block-wise Quantization, for the blocks,
+      https://arxiv.org/abs/2110.02861
+
+      Rouhani et al. (2023), Microscaling Data Formats for Deep Learning, for floats of few bits under a
+      power of two, https://arxiv.org/abs/2310.10537
     """
     return _Int8Blockwise(block_size, shards)
 

@@ -14,13 +14,19 @@ FILLER = jnp.uint16  # What stands where nothing is; codecs have it nowhere besi
 
 
 class CompressedState(NamedTuple):
-    """State of :func:`radam_optax.compress_state`.
+    """State of :func:`radam_optax.compress_state`: ordinary containers of arrays, whatever codec they are of.
 
     A codec makes several arrays of one. The first stands in the place of the array in ``inner``; what else
-    there is, such as the scales of :func:`radam_optax.codecs.int8_blockwise`, stands in ``beside``, by its
-    name and by the place of the tree that it belongs to: ``beside["scales"]["inner.0.nu"]`` has the structure
-    of ``inner[0].nu``. Where an array there is not encoded, it has zeros, so that what is mapped over the
-    parameters is mapped over all of it.
+    there is, such as the scales of :func:`radam_optax.codecs.int8_blockwise`, stands in ``beside``. The leaf
+    ``optax.tree.get(state, "nu")`` is thus encoded; :func:`radam_optax.decompress_state` gives it in float32.
+
+    Attributes:
+      steps: Number of updates by the codec's name, which seeds the rounding; int32 of shape ().
+      inner: State of the transformation within, the first of the arrays of a codec in the place of each
+        array.
+      beside: What else a codec makes, by its name and by the place of the tree that it belongs to:
+        ``beside["scales"]["inner.0.nu"]`` has the structure of ``inner[0].nu``. An array that is not encoded
+        has zeros there, so that what is mapped over the parameters is mapped over all of it.
     """
 
     steps: dict[str, jax.Array]  # By the codec's name: number of updates, the seed of rounding; int32.
@@ -28,7 +34,12 @@ class CompressedState(NamedTuple):
     beside: dict[str, dict[str, Any]]
 
     def rows(self) -> list[Row]:
-        """The arrays of ``inner``, each with what is beside it."""
+        """Gives the arrays of ``inner``, each with what is beside it.
+
+        Returns:
+          For each array of ``inner``, in the order of ``jax.tree.leaves``: its path, itself, what is beside
+          it by name, and by name what stands there unused because it is not encoded.
+        """
         leaves = jax.tree_util.tree_leaves_with_path(self.inner)
         positions = self._positions([path for path, _ in leaves])
         columns = {name: jax.tree.leaves(column) for name, column in self.beside.items()}
@@ -41,7 +52,14 @@ class CompressedState(NamedTuple):
         return rows
 
     def with_rows(self, rows: Iterable[Row]) -> "CompressedState":
-        """The state with other rows, in the order of :meth:`rows`."""
+        """Gives the state with other rows.
+
+        Args:
+          rows: As many as :meth:`rows` gives, in its order.
+
+        Returns:
+          A state of the same structure.
+        """
         rows = list(rows)
         inner = jax.tree.structure(self.inner).unflatten(row.array for row in rows)
         cells = {}
@@ -54,7 +72,15 @@ class CompressedState(NamedTuple):
         return self._replace(inner=inner, beside=beside)
 
     def mapped(self, of_row: Callable[[Row], Row], of_number: Callable[[Any], Any]) -> "CompressedState":
-        """The state with other rows and another number of steps."""
+        """Gives the state with each row and the number of steps replaced by functions of them.
+
+        Args:
+          of_row: From a row of :meth:`rows` to the row in its place.
+          of_number: From the number of steps to the number in its place.
+
+        Returns:
+          A state of the same structure.
+        """
         steps = {name: of_number(number) for name, number in self.steps.items()}
         return self.with_rows(map(of_row, self.rows()))._replace(steps=steps)
 
