@@ -5,7 +5,6 @@ the single measurements, and writes the part of the README between its two marke
 and command the latest result.
 """
 
-import argparse
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.frame.benchmark import Machine
-from examples.lab.files import atomic
+from examples.lab.files import atomic, markdown_table
+from examples.lab.options import Parser
 
 HERE = Path(__file__).parents[1]
 BEGIN = "<!-- Written by `python -m benchmarks report`; do not edit. -->"
@@ -24,7 +24,7 @@ Result = dict[str, Any]
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser("python -m benchmarks report", description=__doc__)
+    parser = Parser("python -m benchmarks report", description=__doc__)
     for option, default, what in (
         ("out", Path("out/benchmarks"), "what the benchmarks have written"),
         ("results", HERE / "results", "what is kept"),
@@ -91,7 +91,7 @@ def _section(result: Result) -> Iterator[str]:
     yield f"`{_command(result)}`; {packages}; load {result['load']:.1f} before.\n"
     for table in result["tables"]:
         yield f"{table['title']}:\n"
-        yield _markdown(table["header"], table["rows"])
+        yield markdown_table(table["header"], table["rows"], numbers=True)
     if result["notes"]:
         yield "\n".join(f"- {note}" for note in result["notes"]) + "\n"
 
@@ -106,10 +106,3 @@ def _command(result: Result) -> str:
         elif value not in (None, False):
             words.append(f"{flag} {','.join(map(str, value)) if isinstance(value, list) else value}")
     return " ".join(words)
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
-    rule = ["---", *["--:"] * (len(header) - 1)]
-    lines = (f"| {' | '.join(row)} |" for row in (escaped[0], rule, *escaped[1:]))
-    return "\n".join(lines) + "\n"

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import jax
 from matplotlib.figure import Figure
 
-from examples.lab.console import cores, make_console, print_table
+from examples.lab.console import make_console, print_table
+from examples.lab.device import cores
 from examples.lab.files import atomic, write_figure
-from examples.lab.options import output_folder
+from examples.lab.options import Parser, output_folder, suggestion
 
 PACKAGES = ("jax", "optax", "torch", "flax", "numpy")
 
@@ -77,7 +78,7 @@ class Benchmark:
         arguments: Sequence[str],
         add_options: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
     ):
-        parser = argparse.ArgumentParser(f"python -m benchmarks {name}", description=doc)
+        parser = Parser(f"python -m benchmarks {name}", description=doc)
         add_options(parser)
         parser.add_argument(
             "--out", type=output_folder, default="out/benchmarks", metavar="DIR", help="default: %(default)s"
@@ -157,7 +158,9 @@ def _names_from(options: Sequence[str]) -> Callable[[str], list[str]]:
         names = text.split(",")
         unknown = [name for name in names if name not in options]
         if unknown:
-            raise argparse.ArgumentTypeError(f"no {unknown[0]!r}; there are: {', '.join(options)}")
+            raise argparse.ArgumentTypeError(
+                f"no {unknown[0]!r}{suggestion(unknown[0], options)}; there are: {', '.join(options)}"
+            )
         return names
 
     return parse

@@ -65,6 +65,7 @@ def tokenizer(text: Text, vocabulary: int, cache: Path) -> Tokenizer:
     learned.pre_tokenizer = pre_tokenizers.Metaspace()
     trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
     learned.train_from_iterator([*text.sources, *text.targets], trainer)
+    cache.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     learned.save(str(partial))
     partial.replace(file)

@@ -2,14 +2,15 @@
 
 import ast
 import importlib
-import os
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 from examples.data.split import DataError
+from examples.lab.interrupts import if_interrupted, stop
+from examples.lab.options import suggestion
 
 ROOT = Path(__file__).parents[2]  # Of the repository.
 
@@ -17,12 +18,6 @@ ROOT = Path(__file__).parents[2]  # Of the repository.
 def summary(file: Path) -> str:
     """The first docstring line of a command, read without importing it: listing needs no extras."""
     return (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").partition("\n")[0]
-
-
-def stop(*_: Any) -> NoReturn:
-    """Ends the process with one line, at once: XLA can crash in an orderly exit from an interrupted call."""
-    print("Interrupted.", file=sys.stderr, flush=True)
-    os._exit(130)
 
 
 def run_command(
@@ -51,9 +46,10 @@ def run_command(
         return 0
     name, *options = arguments
     if name not in commands:
-        kind, there = package.removesuffix("s"), ", ".join(commands)
-        print(f"python -m {package}: no {kind} {name!r}; there are: {there}", file=sys.stderr)
+        kind, hint, there = package.removesuffix("s"), suggestion(name, commands), ", ".join(commands)
+        print(f"python -m {package}: no {kind} {name!r}{hint}; there are: {there}", file=sys.stderr)
         return 2
+    if_interrupted(f"It starts anew with: {shlex.join(['python', '-m', package, *arguments])}")
     try:
         # A KeyboardInterrupt within the import of an extension would surface as an ImportError.
         signal.signal(signal.SIGINT, stop)

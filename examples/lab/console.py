@@ -1,12 +1,10 @@
-"""What a program shows: progress, tables, the device; a terminal or a pipe."""
+"""What a program shows: progress and tables, on a terminal or in a pipe."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import jax
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -24,42 +22,67 @@ def make_console() -> Console:
 
 
 @contextmanager
-def task(console: Console, name: str, total: int) -> Iterator[Report]:
+def task(console: Console, name: str, total: int, place: str = "") -> Iterator[Report]:
     """Shows how far a task of ``total`` steps is: a bar on a terminal, a few lines in a pipe.
 
-    The rate leaves out all until the first report, which is mostly compilation.
+    Rate and remaining time leave out all until the first report, which is mostly compilation.
+
+    Args:
+      console: to print on.
+      name: of the task.
+      total: how many steps it has.
+      place: of the task among others, ``"2 of 6"``.
     """
-    first = None
-
-    def rate(done: int) -> str:
-        nonlocal first
-        now = time.monotonic()
-        first = first or (done, now)
-        passed = now - first[1]
-        return f"{(done - first[0]) / passed:,.4g}/s" if passed > 0 else ""
-
+    pace = _Pace(total)
     if console.is_interactive:
         columns = (
+            *([TextColumn("{task.fields[place]}")] if place else []),
             TextColumn("{task.description:<17}"),
             BarColumn(7),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[pace]}"),
             TextColumn("{task.fields[status]}"),
         )
         with Progress(*columns, console=console) as bar:
-            line = bar.add_task(name, total=total, rate="", status="compiling")
-            yield lambda done, status: bar.update(line, completed=done, rate=rate(done), status=status)
+            line = bar.add_task(name, total=total, place=place, pace="", status="compiling")
+            yield lambda done, status: bar.update(line, completed=done, pace=pace(done), status=status)
     else:
-        shown = 0
+        title, shown = f"{place:<8}{name:<17}" if place else f"{name:<17}", 0
 
         def report(done: int, status: str) -> None:
             nonlocal shown
-            speed = rate(done)
+            times = pace(done)
             if (part := done * LINES_PER_TASK // total) > shown:
                 shown = part
-                console.print(f"{name:<17} {done:>5}/{total}  {status}  {speed}".rstrip(), soft_wrap=True)
+                console.print(f"{title} {done:>5}/{total}  {status}  {times}".rstrip(), soft_wrap=True)
 
         yield report
+
+
+class _Pace:
+    """How fast a task is, how long it has taken, and how long it still takes, in a few words."""
+
+    def __init__(self, total: int):
+        self.total, self.started = total, time.monotonic()
+        self.first: tuple[int, float] | None = None
+
+    def __call__(self, done: int) -> str:
+        now = time.monotonic()
+        self.first = self.first or (done, now)
+        begun, since = self.first
+        took = f"{clock(now - self.started)} elapsed"
+        if done == begun or now == since:
+            return took
+        rate = (done - begun) / (now - since)
+        left = f", {clock((self.total - done) / rate)} left" if done < self.total else ""
+        return f"{rate:,.4g}/s, {took}{left}"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, ``0:05``; with hours, if there are any, ``1:00:05``."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def print_table(console: Console, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -71,15 +94,3 @@ def print_table(console: Console, title: str, header: Sequence[str], rows: Seque
         table.add_row(*row)
     console.print(f"\n{title}", style="bold", soft_wrap=True)
     console.print(table)
-
-
-def device_line() -> str:
-    """One line that says what a measurement ran on."""
-    device = jax.devices()[0]
-    kind = device.device_kind if device.platform != "cpu" else f"CPU, {cores()} cores"
-    return f"JAX {jax.__version__} on {kind}"
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,20 +2,26 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from examples.data.split import DataError
 from examples.lab.style import THEMES, place_labels
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to; its file takes the place of ``path`` when the block ends without an error."""
+    """A path to write to; its file takes the place of ``path`` when the block ends without an error.
+
+    The folder is made, if it is not there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_stem(f".{path.stem}.partial")
     try:
         yield partial
@@ -34,15 +40,56 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         )
 
 
-def read_csv(path: Path, step: int) -> list[list[str]]:
+def read_csv(path: Path, step: int, columns: Mapping[str, Callable[[str], Any]]) -> list[list[str]]:
     """The rows of a table that begin with a step up to this one, without the header.
 
     A run that goes on at a step begins with them; it has none where there is no file, or at step 0.
+
+    Args:
+      path: of the table, as :func:`write_csv` wrote it.
+      step: at which the run goes on.
+      columns: their names, and the type of what stands in each; the first are whole steps.
+
+    Raises:
+      DataError: the file is no such table.
     """
     if step == 0 or not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in list(csv.reader(file))[1:] if int(row[0]) <= step]
+    try:
+        header, *rows = list(csv.reader(path.read_text("utf-8").splitlines(), strict=True)) or [[]]
+        if header != [*columns]:
+            raise ValueError(f"its columns are not {', '.join(columns)}")
+        for line, row in enumerate(rows, start=2):
+            if len(row) != len(columns):
+                raise ValueError(f"line {line} has {len(row)} values, not {len(columns)}")
+            for (name, kind), value in zip(columns.items(), row, strict=True):
+                if not _is(kind, value):
+                    raise ValueError(f"line {line} has {value!r} as {name}")
+    except (ValueError, csv.Error) as error:
+        advice = f"move it away to go on: the new one begins at step {step}"
+        raise DataError(f"'{path}' is damaged: {error}; {advice}") from error
+    return [row for row in rows if int(row[0]) <= step]
+
+
+def _is(kind: Callable[[str], Any], text: str) -> bool:
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = False) -> str:
+    """A table in Markdown, lines and all.
+
+    Args:
+      header: of the columns.
+      rows: of cells.
+      numbers: whether all columns but the first are set to the right.
+    """
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    rule = ["---", *["--:" if numbers else "---"] * (len(header) - 1)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (escaped[0], rule, *escaped[1:]))
 
 
 def write_figure(path: Path, figure: Figure) -> None:

@@ -1,10 +1,32 @@
-"""The types of options on a command line, whose errors are one line."""
+"""The options of a command line, whose errors are one line that says what was meant."""
 
 import argparse
+import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf, nan
 from pathlib import Path
+from typing import Any
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that meets a mistyped option with the one that was meant."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """The options, or an error, in which no option is left over."""
+        found, rest = self.parse_known_args(args, namespace)
+        if rest:
+            flag = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]
+            self.error(
+                f"unrecognized arguments: {' '.join(rest)}{suggestion(flag, self._option_string_actions)}"
+            )
+        return found
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """A question after the name that a mistyped one is most like, or nothing."""
+    found = difflib.get_close_matches(name, names, 1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def positive_int(text: str) -> int:
@@ -38,12 +60,12 @@ def _number(holds: Callable[[float], bool], rule: str) -> Callable[[str], float]
 
 
 def output_folder(text: str) -> Path:
-    """An argparse type: a folder to write to, made here so that a bad one fails before the work."""
+    """An argparse type: a folder to write to, made with its first file; a bad one fails before the work."""
     folder = Path(text)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot make the folder {text!r}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"cannot write to the folder {text!r}")
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        why = "File exists" if there == folder.absolute() else f"'{there}' is no folder"
+        raise argparse.ArgumentTypeError(f"cannot make the folder {text!r}: {why}")
+    if not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write to the folder '{there}'")
     return folder

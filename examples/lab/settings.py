@@ -1,7 +1,6 @@
 """The settings of a program: one frozen dataclass, read once, from flags and a TOML file, by Cyclopts."""
 
 import argparse
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +13,7 @@ from cyclopts.config import Dict
 
 from examples.data.split import DataError
 from examples.lab.console import make_console
-from examples.lab.options import output_folder, positive_int
+from examples.lab.options import output_folder, positive_int, suggestion
 
 T = TypeVar("T")
 
@@ -114,8 +113,8 @@ def flag_of(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def make_folder(folder: Path) -> None:
-    """Makes the folder of ``--out``, before the work, which a bad one would waste."""
+def check_folder(folder: Path) -> None:
+    """Makes sure that the folder of ``--out`` can be made, before the work, which a bad one would waste."""
     try:
         output_folder(str(folder))
     except argparse.ArgumentTypeError as error:
@@ -127,12 +126,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, re.Pattern):
         return value.pattern
     return value if value is None or isinstance(value, int | float | str | dict) else str(value)
-
-
-def suggestion(name: str, names: Iterable[str]) -> str:
-    """A question after the name that a mistyped one is most like, or nothing."""
-    found = difflib.get_close_matches(name, names, 1)
-    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def _identity(kind: type[T]) -> Callable[[T], T]:

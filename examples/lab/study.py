@@ -4,6 +4,7 @@ import argparse
 import functools
 import hashlib
 import json
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +21,11 @@ from rich.table import Table
 import examples
 import radam_optax as rx
 from examples.lab.animation import pictures_of, write_gif
-from examples.lab.console import device_line, make_console, task
-from examples.lab.files import atomic, write_csv, write_figure
-from examples.lab.options import output_folder, positive_int
+from examples.lab.console import make_console, task
+from examples.lab.device import device_line
+from examples.lab.files import atomic, markdown_table, write_csv, write_figure
+from examples.lab.interrupts import if_interrupted
+from examples.lab.options import Parser, output_folder, positive_int
 from examples.lab.orbax import interrupts_wait, silence_orbax
 from radam_optax.checkpoint import Checkpoints
 
@@ -70,7 +73,7 @@ class Study:
         sizes: Mapping[str, Size],
         add_options: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
     ):
-        parser = argparse.ArgumentParser(f"python -m examples {name}", description=doc)
+        parser = Parser(f"python -m examples {name}", description=doc)
         for option, size in sizes.items():
             text = f"{size.help} (default: {size.full}; --quick: {size.quick})"
             parser.add_argument(f"--{option}", type=positive_int, metavar="N", help=text)
@@ -93,6 +96,9 @@ class Study:
         self.saved = time.monotonic()
         silence_orbax()
         self.loops: set[str] = set()
+        self.parts = 0  # How many loops there will be, where a study knows.
+        command = shlex.join(["python", "-m", "examples", name, *arguments])
+        if_interrupted(f"It goes on where it was with: {command}")
 
     @functools.cached_property
     def depends_on(self) -> dict[str, Any]:
@@ -121,7 +127,7 @@ class Study:
                 soft_wrap=True,
             )
             shutil.rmtree(folder)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         file.write_text(now, "utf-8")
         return folder
 
@@ -164,7 +170,8 @@ class Study:
             if restored:
                 first, carry, _, records = restored
                 self.console.print(f"{name}: goes on at {first * steps}.", soft_wrap=True)
-            with task(self.console, name, length * steps) as report:
+            place = f"{len(self.loops)} of {self.parts}" if self.parts else ""
+            with task(self.console, name, length * steps, place) as report:
                 for i in range(first, length):
                     carry, record = program(carry, *inputs(i))
                     record = jax.device_get(record)
@@ -207,7 +214,7 @@ class Study:
         return self.written[-1]
 
     def conclude(self, findings: Sequence[Finding], results: Mapping[str, Any]) -> None:
-        """Prints the verdict, writes ``summary.json``, and removes the progress.
+        """Prints the verdict, writes it to ``verdict.md``, and all to ``summary.json``; removes the progress.
 
         Args:
           findings: the rows of the verdict.
@@ -218,12 +225,23 @@ class Study:
             partial.write_text(
                 json.dumps(finite(summary | {"results": results}), indent=1, default=str) + "\n", "utf-8"
             )
+        if findings:
+            self._write_verdict(findings)
         if self.loops:
             shutil.rmtree(self.progress, ignore_errors=True)  # There may have been nothing to save.
         if findings:
             self._print_verdict(findings)
         files = ", ".join(map(str, self.written))
         self.console.print(f"\nWrote {files} after {time.monotonic() - self.started:.0f} s.", soft_wrap=True)
+
+    def _write_verdict(self, findings: Sequence[Finding]) -> None:
+        rows = [(*finding[:3], "agrees" if finding.agrees else "**disagrees**") for finding in findings]
+        table = markdown_table(("claim", "published", "measured", ""), rows)
+        notes = "".join(f"- {finding.claim}: {finding.note}\n" for finding in findings if finding.note)
+        with atomic(self._file("verdict.md")) as partial:
+            partial.write_text(
+                f"# The verdict of `{self.name}`\n\n{table}" + (notes and f"\n{notes}"), "utf-8"
+            )
 
     def _print_verdict(self, findings: Sequence[Finding]) -> None:
         table = Table(box=None, pad_edge=False, title_justify="left", padding=(0, 2, 0, 0))

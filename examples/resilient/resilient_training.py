@@ -1,5 +1,6 @@
 """Training that survives NaN, overflow in float16, SIGKILL, corrupted checkpoints and a full disk."""
 
+import shlex
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from rich.console import Console
 import radam_optax as rx
 from examples.data import digits
 from examples.data.split import batch_indices
-from examples.lab.console import device_line, make_console, print_table, task
+from examples.lab.console import make_console, print_table, task
+from examples.lab.device import device_line
 from examples.lab.files import read_csv, write_csv
+from examples.lab.interrupts import if_interrupted
 from examples.lab.orbax import interrupts_wait, silence_orbax
-from examples.lab.settings import Count, Folder, Switch, make_folder
+from examples.lab.settings import Count, Folder, Switch, check_folder
 from examples.lab.settings import read as read_flags
 from examples.lab.step import Run
 from examples.models.convolutional import Network
@@ -30,7 +33,7 @@ from radam_optax.checkpoint import Checkpoints
 OPTIMIZERS = {"radamw": rx.radamw(0.01, weight_decay=0.01), "amsgrad": rx.amsgrad(0.01)}
 PATIENCE = 20  # Steps without a finite gradient, one after the other, that end the run.
 QUICK = 200  # Steps.
-COLUMNS = ("step", "train_loss", "skipped", "loss_scale", "digest")
+COLUMNS = {"step": int, "train_loss": float, "skipped": int, "loss_scale": float, "digest": str}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,7 @@ def resume(checkpoints: Checkpoints, run: Run, seed: int, console: Console) -> t
 
 def write_log(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     """One row per checkpoint: the mean loss since the last one, the steps left out since the first."""
-    write_csv(path, COLUMNS, rows)
+    write_csv(path, [*COLUMNS], rows)
 
 
 def print_faults(faults: np.ndarray, taken: np.ndarray, console: Console) -> None:
@@ -104,12 +107,15 @@ def read(arguments: Sequence[str]) -> Settings:
 def main(arguments: Sequence[str]) -> None:
     """Trains; writes ``checkpoints/`` and ``log.csv`` on the way."""
     settings = read(arguments)
-    make_folder(settings.out)
+    check_folder(settings.out)
     silence_orbax()
     every, seed = settings.save_every, settings.seed
     folder, log = settings.out / "checkpoints", settings.out / "log.csv"
     console = make_console()
     console.print(device_line())
+    again = [word for word in arguments if word != "--fresh"]
+    command = shlex.join(["python", "-m", "examples", "resilient_training", *again])
+    if_interrupted(f"It goes on at its last checkpoint with: {command}")
     if settings.fresh:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -120,7 +126,7 @@ def main(arguments: Sequence[str]) -> None:
     taken, failure = np.zeros(0, bool), None
     with Checkpoints(folder, optimizer) as checkpoints:
         first, run = resume(checkpoints, start(optimizer, params), seed, console)
-        rows: list[Sequence[Any]] = [*read_csv(log, first)]
+        rows: list[Sequence[Any]] = [*read_csv(log, first, COLUMNS)]
         steps = first + -(-max(settings.steps - first, 0) // every) * every
         # The batch and the fault of a step depend on the seed and the step alone.
         batches = batch_indices(seed, steps, len(data.labels), digits.BATCH)

@@ -5,6 +5,7 @@ processes. All of them need the same --out, in a file system that they share.
 """
 
 import json
+import shlex
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,10 +23,12 @@ from rich.console import Console
 
 from examples.data.split import DataError
 from examples.data.text import Corpus, standard_library
-from examples.lab.console import device_line, make_console, print_table, task
+from examples.lab.console import make_console, print_table, task
+from examples.lab.device import device_line
 from examples.lab.files import atomic, read_csv, write_csv, write_figure
+from examples.lab.interrupts import if_interrupted
 from examples.lab.orbax import interrupts_wait, silence_orbax
-from examples.lab.settings import make_folder
+from examples.lab.settings import check_folder
 from examples.lab.step import Run
 from examples.lab.style import BLUE
 from examples.models.decoder import Decoder
@@ -37,7 +40,7 @@ from radam_optax.checkpoint import Checkpoints
 
 HELD_OUT = 8  # Batches.
 RARE = 3  # Words that occur as often as this or less become <unk>.
-COLUMNS = ("step", "loss")
+COLUMNS = {"step": int, "loss": float}
 
 
 def start(settings: Settings, words: int) -> tuple[Any, optax.GradientTransformation, Run]:
@@ -111,7 +114,7 @@ def fit(
         ended_together(),
     ):
         first, run = resume(checkpoints, run, depends_on, free(settings))
-        rows: list[Sequence[Any]] = [*read_csv(curve, first)]
+        rows: list[Sequence[Any]] = [*read_csv(curve, first, COLUMNS)]
         if first >= settings.steps:
             console.print(f"There is nothing left to do: {first} of {settings.steps} steps are done.")
         elif first:
@@ -130,7 +133,7 @@ def fit(
                 report(end, f"loss {losses.mean():.4f}")
                 if end % settings.save_every == 0 or end == settings.steps:
                     if jax.process_index() == 0:
-                        write_csv(curve, COLUMNS, rows)
+                        write_csv(curve, [*COLUMNS], rows)
                     with interrupts_wait():
                         save(checkpoints, end, run, depends_on)
     return graph, run, rows
@@ -157,7 +160,9 @@ def conclude(settings: Settings, results: Mapping[str, Any], rows: Sequence[Any]
 def main(arguments: Sequence[str]) -> None:
     """Trains; writes ``checkpoints/``, ``curve.csv``, and at the end ``curve.png`` and ``summary.json``."""
     settings = read(arguments, __doc__)
-    make_folder(settings.out)
+    check_folder(settings.out)
+    command = shlex.join(["python", "-m", "examples", "train_sharded", *arguments])
+    if_interrupted(f"It goes on at its last checkpoint with: {command}")
     started = time.monotonic()
     silence_orbax()
     corpus = standard_library(settings.megabytes, RARE, settings.vocabulary)

@@ -8,7 +8,8 @@ from typing import Any
 
 from cyclopts import Parameter
 
-from examples.lab.settings import from_text, suggestion
+from examples.lab.options import suggestion
+from examples.lab.settings import from_text
 
 Choices = Mapping[str, Callable[..., Any]]
 

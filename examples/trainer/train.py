@@ -1,6 +1,7 @@
 """A trainer to start from: any optimizer of the catalogue on images, text or pairs of texts."""
 
 import inspect
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,9 +17,11 @@ from tensorboardX import SummaryWriter
 
 import radam_optax as rx
 from examples.data.split import DataError
-from examples.lab.console import device_line, make_console, task
+from examples.lab.console import make_console, task
+from examples.lab.device import device_line
+from examples.lab.interrupts import if_interrupted
 from examples.lab.orbax import interrupts_wait, silence_orbax
-from examples.lab.settings import make_folder
+from examples.lab.settings import check_folder
 from examples.lab.step import Run, differentiate, update
 from examples.lab.task import Task, evaluate, loss_of
 from examples.trainer.optimizer import OPTIMIZERS, SCHEDULES, evaluated, make_optimizer, make_schedule
@@ -120,7 +123,7 @@ def describe() -> str:
 def main(arguments: Sequence[str]) -> None:
     """Trains; writes checkpoints, TensorBoard scalars and the settings into ``--out``."""
     settings = read(arguments, __doc__, describe())
-    make_folder(settings.out)
+    check_folder(settings.out)
     silence_orbax()
     folder = open_folder(settings)
     console = make_console()
@@ -145,6 +148,8 @@ def main(arguments: Sequence[str]) -> None:
     run = Run(params, jax.jit(optimizer.init)(params), variables, scale)
 
     write(settings)
+    command = shlex.join(["python", "-m", "examples", "train", "--resume", "--out", str(settings.out)])
+    if_interrupted(f"It goes on at its last checkpoint with: {command}")
     started = time.monotonic()
     measures: dict[str, float] = {}
     with Checkpoints(folder, optimizer) as checkpoints:

@@ -48,6 +48,16 @@ def test_an_unknown_name_is_an_error(name):
     assert err == f"python -m examples: no example {name!r}; there are: {', '.join(NAMES)}\n"
 
 
+@pytest.mark.parametrize(("package", "typed", "meant"), [
+    ("examples", "quikstart", "no example 'quikstart' (did you mean 'quickstart'?); there are: "),
+    ("benchmarks", "numeric", "no benchmark 'numeric' (did you mean 'numerics'?); there are: "),
+])  # fmt: skip
+def test_a_mistyped_name_is_met_with_the_one_that_was_meant(package, typed, meant):
+    code, out, err = programs.run(package, typed)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"python -m {package}: {meant}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -81,7 +91,8 @@ def test_an_interrupt_leaves_one_line_and_no_files(tmp_path):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)
-    assert (process.returncode, err) == (130, "Interrupted.\n")
+    command = f"python -m examples quickstart --out {tmp_path}"
+    assert (process.returncode, err) == (130, f"Interrupted. It starts anew with: {command}\n")
     assert not list(tmp_path.iterdir())
 
 

@@ -87,7 +87,8 @@ def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)
-    assert (process.returncode, err) == (130, "Interrupted.\n")
+    command = f"python -m examples counterexample {' '.join(options)} {tmp_path / 'interrupted'}"
+    assert (process.returncode, err) == (130, f"Interrupted. It goes on where it was with: {command}\n")
     assert {file.name for file in (tmp_path / "interrupted").iterdir()} == {"counterexample-progress"}
 
     for folder in ("interrupted", "whole"):
@@ -194,6 +195,30 @@ def test_studies_without_digits_need_no_scikit_learn():
     assert subprocess.run([sys.executable, "-c", hidden], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--step", "0"], "argument --steps: must be a whole number >= 1; got '0'"),
+    (["--stpes", "3"], "unrecognized arguments: --stpes 3 (did you mean '--steps'?)"),
+    (["--qiuck"], "unrecognized arguments: --qiuck (did you mean '--quick'?)"),
+    (["--xyz=3", "--quick"], "unrecognized arguments: --xyz=3"),
+])  # fmt: skip
+def test_a_run_that_fails_at_its_arguments_leaves_no_folder(arguments, message, make_study, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        make_study(*arguments, "--out", str(tmp_path / "out"))
+    assert capsys.readouterr().err.endswith(f"error: {message}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_progress_says_which_part_of_how_many_it_is_of(make_study, capsys):
+    study = make_study()
+    study.parts = 2
+    scan(study)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "/7" in line]
+    assert lines[0].startswith("1 of 2  a walk ")
+    assert lines[0].endswith("0:00 elapsed")
+    assert " left" in lines[1]
+    assert " left" not in lines[-1]
+
+
 def test_each_loop_of_a_study_has_its_own_name(make_study):
     scan(study := make_study())
     with pytest.raises(
@@ -207,7 +232,7 @@ def test_a_study_that_cannot_begin_leaves_nothing_behind(tmp_path, capsys):
 
     assert main(["convex", "--data-dir", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
     assert str(tmp_path / "none") in capsys.readouterr().err
-    assert [*(tmp_path / "out").iterdir()] == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_verdict_says_what_disagrees_and_why(make_study, capsys, tmp_path):
@@ -226,6 +251,12 @@ def test_the_verdict_says_what_disagrees_and_why(make_study, capsys, tmp_path):
     assert "- Up is down: it is not." in out
     summary = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
     assert [finding["agrees"] for finding in summary["findings"]] == [True, False]
+    assert (tmp_path / "verdict.md").read_text("utf-8").splitlines() == [
+        *("# The verdict of `toy`", "", "| claim | published | measured |  |", "| --- | --- | --- | --- |"),
+        "| Up is up | 1 | 1.0 | agrees |",
+        "| Up is down | -1 | 1.0 | **disagrees** |",
+        *("", "- Up is down: it is not."),
+    ]
     assert summary["results"] == {"up": 1.0, "none": None, "array": [True, False], "small": 0.5}
 
 

@@ -98,6 +98,7 @@ def main(arguments: Sequence[str]) -> None:
     else:
         images, (data, test) = "MNIST", mnist.load(options.data_dir)
     steps = -(-options.steps // CHUNK) * CHUNK
+    study.parts = len(PROBLEMS) * len(OPTIMIZERS)
 
     results: dict[str, dict[str, Mapping[str, np.ndarray]]] = {}
     for problem, (hidden, schedule, _) in PROBLEMS.items():

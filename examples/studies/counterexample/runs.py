@@ -10,6 +10,7 @@ from examples.lab.training import Recipe
 from examples.studies.counterexample import problem
 
 POINTS = 100  # Of a curve.
+RUNS = sum(map(len, (problem.OPTIMIZERS, problem.SUCCESSORS, problem.CONSTANT, problem.OVER_B2)))
 SGD_SHOWN = 0.01  # SGD's steps are not normalised.
 COLUMNS = ("optimizer", "alpha", "problem", "x_1", "seed", "step", "x", "regret", "expected_regret")
 Results = Mapping[str, tuple[Sequence[float], dict[str, np.ndarray]]]

@@ -15,7 +15,15 @@ from examples.studies.counterexample.findings import (
     judge_successors,
 )
 from examples.studies.counterexample.problem import drifts
-from examples.studies.counterexample.runs import COLUMNS, POINTS, Results, rows, simulate, simulate_over_b2
+from examples.studies.counterexample.runs import (
+    COLUMNS,
+    POINTS,
+    RUNS,
+    Results,
+    rows,
+    simulate,
+    simulate_over_b2,
+)
 
 SIZES = {
     "steps": Size(5_000_000, 1_000_000, "steps of each run, rounded up to a multiple of the points"),
@@ -38,6 +46,7 @@ def main(arguments: Sequence[str]) -> None:
     """Simulates in float64, and writes the curves, the drift, their pictures and the verdict."""
     study = Study("counterexample", __doc__, arguments, SIZES)
     chunk = -(-study.options.steps // POINTS)
+    study.parts = RUNS
     with jax.enable_x64(True):
         results = simulate(study, chunk, study.options.seeds)
         over_b2 = simulate_over_b2(study, chunk, study.options.seeds)

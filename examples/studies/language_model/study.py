@@ -77,6 +77,7 @@ def main(arguments: Sequence[str]) -> None:
     chunk = -(-options.steps // POINTS)
     steps = chunk * POINTS
     rates = [options.learning_rate]
+    study.parts = len(OPTIMIZERS)
     results = {}
     for name, optimizer in OPTIMIZERS.items():
         curves = train(

@@ -96,8 +96,10 @@ def main(arguments: Sequence[str]) -> None:
         augmentation=problem.augmentation,
         test_batch=problem.test_batch,
     )
+    recipes = optimizers([round(drop * per_epoch) for drop in drops])
+    study.parts = len(recipes)
     results = {}
-    for name, recipe in optimizers([round(drop * per_epoch) for drop in drops]).items():
+    for name, recipe in recipes.items():
         results[name] = train(
             study,
             name,

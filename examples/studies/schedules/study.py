@@ -56,6 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     chunk = -(-options.steps // POINTS)
     steps = chunk * POINTS
+    study.parts = len(METHODS)
     results = {}
     for name, method in METHODS.items():
         settings = method.settings(steps)

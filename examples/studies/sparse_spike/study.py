@@ -77,6 +77,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.steps < AT:
         study.parser.error(f"argument --steps: the spike is at step {AT}; got {options.steps}")
     chunks = -(-options.steps // CHUNK)
+    study.parts = len(METHODS) + len(OPTIMIZERS)
     walks = {name: walk(study, name) for name in METHODS}
     parts, slowdowns = {}, {}
     for name, method in METHODS.items():

@@ -81,6 +81,7 @@ def print_results(
 def main(arguments: Sequence[str]) -> None:
     """Runs all; writes the paths, a picture, an animation, the first steps and ``summary.json``."""
     study = Study("trajectories", __doc__, arguments, SIZES)
+    study.parts = len(METHODS)
     paths = {name: run(study, name) for name in METHODS}
     sizes = {name: step_sizes(method) for name, method in METHODS.items()}
     study.write_csv("paths.csv", ("optimizer", "surface", "step", "x", "y", "height"), path_rows(paths))

@@ -16,7 +16,7 @@ from examples.lab.options import above, positive_int
 from examples.lab.side_by_side import side_by_side
 from examples.lab.study import Size, Study
 from examples.lab.style import over_seeds
-from examples.studies.warmup.depths import draw_depths
+from examples.studies.warmup.depths import DEPTHS, draw_depths
 from examples.studies.warmup.figures import SHOWN, draw_curves, draw_gradients, medians, smooth
 from examples.studies.warmup.findings import findings_of
 from examples.studies.warmup.optimizers import optimizers
@@ -72,6 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     task, levels = task_of(study, sizes)
     recipes = optimizers(sizes.rate, sizes.steps, sizes.warmup, sizes.freeze)
     watched = watched_steps(sizes.steps)
+    study.parts = options.seeds + (0 if options.quick or options.data_dir else len(DEPTHS))
     results = side_by_side(
         study,
         "nine optimizers",
