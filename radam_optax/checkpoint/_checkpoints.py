@@ -29,7 +29,14 @@ from radam_optax.checkpoint._processes import gathered, together
 
 
 class Restored(NamedTuple):
-    """What :meth:`Checkpoints.restore` read, in the structures and shardings of its templates."""
+    """What :meth:`Checkpoints.restore` read, in the structures and shardings of its templates.
+
+    Attributes:
+      step: Number of updates that the checkpoint was saved after.
+      params: Parameters, a tree like the template.
+      opt_state: State of the optimizer for them.
+      extra: What else was saved, a tree like the template; None where there was no template.
+    """
 
     step: int
     params: Any
@@ -40,28 +47,47 @@ class Restored(NamedTuple):
 class Checkpoints:
     """The checkpoints of one run, in one folder; a context manager.
 
-    ::
+    A checkpoint holds the parameters, the optimizer's state, what else is given, the call that made the
+    optimizer, and a checksum of each leaf. It is written under another name and committed by one rename: a
+    save that is killed leaves nothing that could be taken for a checkpoint, and the older ones stay. What is
+    restored is bitwise what was saved. Refused, with what differs, are the state of another optimizer, and
+    other parameters; passed over, with a warning, is a checkpoint that is torn or corrupted.
 
-        with Checkpoints("run", optimizer) as checkpoints:
-            checkpoints.save(500, params, opt_state, {"key": key})
-            step, params, opt_state, extra = checkpoints.restore(params, {"key": key})
+    In a run of several processes all of them make it and call its methods together, with the same arguments.
 
     Trees may be states of Flax NNX, ``nnx.state(model, nnx.Param)`` and the ``opt_state`` of an
-    ``nnx.Optimizer``; what is restored is of the kind of its template::
-
-        restored = checkpoints.restore(nnx.state(model, nnx.Param), opt_state=optimizer.opt_state)
-        nnx.update(model, restored.params)
-        nnx.update(optimizer.opt_state, nnx.state(restored.opt_state))
+    ``nnx.Optimizer``; what is restored is of the kind of its template, and goes back by ``nnx.update``.
 
     Args:
-      folder: where they are, in a file system that all processes of the run share; may begin with ``~`` or
+      folder: Where they are, in a file system that all processes of the run share; may begin with ``~`` or
         ``file:``. The first :meth:`save` makes it if it is missing. A bucket has to be mounted: ``gs://`` and
-        ``s3://`` are a ValueError, since a checkpoint is committed by one rename, which they do not have.
-      optimizer: the transformation whose state it is, of this package or not.
-      keep: how many checkpoints stay, the newest; >= 1.
-      asynchronous: whether :meth:`save` returns once the arrays are copied to the host, and writing goes
-        on behind the training. What then goes wrong is an OSError of the next method that waits for it:
-        ``wait``, ``save``, ``restore`` or ``close``.
+        ``s3://`` are refused, since they have no rename.
+      optimizer: Transformation whose state it is, of this package or not.
+      keep: Number of checkpoints that stay, the newest; a whole number >= 1. Default: 3.
+      asynchronous: Whether :meth:`save` returns once the arrays are copied to the host, and writing goes on
+        behind the training. What then goes wrong is an OSError of the next method that waits for it:
+        ``wait``, ``save``, ``restore`` or ``close``. Default: False.
+
+    Raises:
+      TypeError: ``folder`` is no path, ``optimizer`` no transformation, ``keep`` no whole number, or
+        ``asynchronous`` neither True nor False.
+      ValueError: ``folder`` is in no file system of this machine, or ``keep`` is less than 1.
+      NotADirectoryError: ``folder`` is a file.
+
+    Example:
+      >>> import tempfile
+      >>> import jax.numpy as jnp
+      >>> import radam_optax as rx
+      >>> from radam_optax.checkpoint import Checkpoints
+      >>> optimizer, params = rx.radamw(1e-3), {"kernel": jnp.ones(3)}
+      >>> folder = tempfile.TemporaryDirectory()
+      >>> with Checkpoints(folder.name, optimizer) as checkpoints:
+      ...     checkpoints.save(500, params, optimizer.init(params), {"seed": 0})
+      >>> with Checkpoints(folder.name, optimizer) as checkpoints:  # Later, in another process.
+      ...     step, params, opt_state, extra = checkpoints.restore(params, {"seed": 0})
+      >>> step, extra
+      (500, {'seed': 0})
+      >>> folder.cleanup()
     """
 
     def __init__(
@@ -89,11 +115,19 @@ class Checkpoints:
         self.close()
 
     def close(self) -> None:
-        """Waits as :meth:`wait` does."""
+        """Waits until all that was saved is on disk; the end of a ``with`` does it too.
+
+        Raises:
+          OSError: A checkpoint could not be written.
+        """
         self.wait()
 
     def steps(self) -> list[int]:
-        """The steps of the checkpoints on disk, ascending."""
+        """Lists the checkpoints on disk.
+
+        Returns:
+          Their steps, ascending; none where the folder is missing.
+        """
         names = (path.name for path in self._folder.glob("[0-9]*"))
         return sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
 
@@ -101,16 +135,17 @@ class Checkpoints:
         """Writes a checkpoint; once it is whole on disk, all but the newest ``keep`` are gone.
 
         Args:
-          step: the number of updates so far, greater than that of any checkpoint in the folder.
-          params: tree of arrays.
-          opt_state: the optimizer's state for them.
-          extra: what else the run depends on: a tree of arrays, random keys and numbers.
+          step: Number of updates so far, a whole number, greater than that of any checkpoint in the folder.
+          params: Parameters, a tree of arrays.
+          opt_state: State of the optimizer for them, as its ``init`` or ``update`` returned it.
+          extra: What else the run depends on: a tree of arrays, random keys and numbers. None: nothing.
+            Default: None.
 
         Raises:
           TypeError: ``step`` is not a whole number.
           ValueError: ``step`` is not greater, or ``opt_state`` is not a state of the optimizer, or the
             processes of the run differ in what they save or do not share the folder.
-          OSError: it could not be written, because the disk is full, say; the older ones are untouched.
+          OSError: It could not be written, because the disk is full, say; the older ones are untouched.
             Or the one before it could not, and this one was not tried.
         """
         trees = Trees(params, opt_state, extra)
@@ -189,7 +224,11 @@ class Checkpoints:
         return together(lambda: _orbax.opened(self._folder, self._keep, mark))
 
     def wait(self) -> None:
-        """Returns when all that was saved is on disk. Raises OSError as :meth:`save` does."""
+        """Returns when all that was saved is on disk.
+
+        Raises:
+          OSError: A checkpoint could not be written.
+        """
         if self._saving is not None:
             self._end()
 
@@ -213,25 +252,33 @@ class Checkpoints:
     def restore(
         self, params: Any, extra: Any = None, *, step: int | None = None, opt_state: Any = None
     ) -> Restored | None:
-        """Reads the newest usable checkpoint, or that of ``step``; None where the folder holds none.
+        """Reads the newest usable checkpoint, or that of ``step``.
+
+        Usable is one whose every leaf has its checksum. One that is not is passed over for an older one, in
+        all processes; one of another optimizer or of other parameters never is. The learning rate, schedules
+        and masks may differ from those of the run that saved.
 
         Args:
-          params: template of the parameters, arrays or :class:`jax.ShapeDtypeStruct`: structure, shapes,
-            dtypes, shardings. What the optimizer keeps of a parameter is sharded like it, the rest of its
-            state replicated on the mesh of the parameters, if they have one.
-          extra: template of ``extra``; None leaves it out.
-          step: insist on this checkpoint.
-          opt_state: template of the state, where it is elsewhere than the parameters are, as by
+          params: Template of the parameters: a tree of arrays or of :class:`jax.ShapeDtypeStruct`, for their
+            structure, shapes, dtypes and shardings. What the optimizer keeps of a parameter is sharded like
+            it, the rest of its state replicated on the mesh of the parameters, if they have one.
+          extra: Template of what else was saved. None leaves it out. Default: None.
+          step: Step of the checkpoint to read, and of no other. None: the newest usable one. Default: None.
+          opt_state: Template of the state, where it is elsewhere than the parameters are, as by
             :func:`radam_optax.sharding.shard_state` or :func:`radam_optax.sharding.offload_state`, or is in
-            variables of Flax NNX.
+            variables of Flax NNX. None: what ``init`` makes of ``params``. Default: None.
+
+        Returns:
+          What was read, in the structures and shardings of the templates; None where the folder holds no
+          checkpoint.
 
         Raises:
-          ValueError: the checkpoint is of another optimizer or of other parameters (never passed over
-            for an older one); or it is unusable, torn or corrupted, and so are all the others.
-          OSError: a checkpoint could not be written before.
+          ValueError: The checkpoint is of another optimizer or of other parameters; or ``step`` does not
+            exist; or the checkpoint is torn or corrupted, and so are all the others.
+          OSError: A checkpoint could not be written before, or cannot be read this time.
 
         Warns:
-          UserWarning: a newer checkpoint is unusable, for one process at least. The next :meth:`save`
+          UserWarning: A newer checkpoint is unusable, for one process at least. The next :meth:`save`
             removes it.
         """
         if opt_state is None:

@@ -8,11 +8,35 @@ from radam_optax.migrate._tensors import imported
 
 
 def load_torch(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The content of a file of PyTorch, or of safetensors (by its suffix), without running any code of it.
+    """Reads a file of PyTorch, or of safetensors by its suffix, without running any code of it.
+
+    A file of PyTorch is read by ``torch.load(..., weights_only=True)``, on the CPU, after the checksums of
+    its parts, which PyTorch does not look at.
+
+    Args:
+      path: The file; one that ends in ".safetensors" is read as such.
+
+    Returns:
+      What is in it: a ``state_dict``, or whatever containers of tensors, numbers and text were saved.
 
     Raises:
-      ValueError: it is damaged, or holds more than tensors, numbers, text and containers.
-      OSError: it cannot be read.
+      ModuleNotFoundError: PyTorch, or safetensors, is not installed.
+      ValueError: It is damaged, or holds more than tensors, numbers, text and containers.
+      OSError: It cannot be read.
+
+    Example:
+      >>> import os, tempfile
+      >>> import torch
+      >>> from radam_optax import migrate
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     file = os.path.join(folder, "model.pt")
+      ...     torch.save(torch.nn.Linear(3, 2).state_dict(), file)
+      ...     weights = migrate.load_torch(file)
+      >>> {name: tuple(tensor.shape) for name, tensor in weights.items()}
+      {'weight': (2, 3), 'bias': (2,)}
+
+    References:
+      PyTorch, torch.load, https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
     path = os.fspath(path)
     with open(path, "rb"):  # A missing file is an OSError, whatever the library makes of it.

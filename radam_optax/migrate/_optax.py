@@ -17,20 +17,43 @@ def from_optax(
     *,
     count: int | None = None,
 ) -> optax.OptState:
-    """The state of ``optimizer`` of this package that goes on where optax's function of its name stopped.
+    """Moves a state of optax's function into that of this package's function of the same name.
+
+    The next update is that of optax's optimizer. optax's states do not say which hyperparameters they were
+    made with, nor Adam from RAdam: ``optimizer`` must be the same function with the same arguments.
+
+    It takes states of optax's sgd, adagrad, rmsprop, adam, adamw, nadam, amsgrad, radam, adabelief, yogi,
+    adamax, lion, of contrib's acprop, ademamix, adopt, schedule_free, and of compositions of their links.
+    optax's schedule_free weighs its average by a later step of a schedule: there the two are the same once
+    the warmup is over.
 
     Args:
-      state: that of optax's sgd, adagrad, rmsprop, adam, adamw, nadam, amsgrad, radam, adabelief, yogi,
-        adamax, lion, of contrib's acprop, ademamix, adopt, schedule_free, or of a composition of its links.
-        optax's states do not say which hyperparameters they were made with, nor Adam from RAdam:
-        ``optimizer`` must be the same function with the same arguments. optax's schedule_free weighs its
-        average by a later step of a schedule: there the two are the same once the warmup is over.
+      state: State of optax's optimizer, as its ``update`` returned it.
+      params: Parameters that the state is of, in the same containers.
+      optimizer: Optimizer of this package to go on with.
+      count: Number of updates so far, a whole number >= 0, for states that do not hold it, as of SGD, AdaGrad
+        and RMSProp at a constant learning rate, where ``optimizer`` counts, as a schedule does. None: the
+        number that the state holds. Default: None.
+
+    Returns:
+      A state of ``optimizer``.
 
     Raises:
-      ValueError: the states hold different statistics, or are of different parameters; or
+      ValueError: The states hold different statistics, or are of different parameters; or
         ``optimizer`` keeps its statistics in another sense than optax (AMSGrad's maximum of the
-        raw second moment), or is still within its ``warmup_steps``, which optax counts otherwise.
-      TypeError: dtypes do not fit.
+        raw second moment), or is still within its ``warmup_steps``, which optax counts otherwise; or
+        ``count`` is missing, or is not what the state holds.
+      TypeError: A dtype does not fit into the one that is kept here.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> params, theirs = jnp.ones(2), optax.radam(1e-3)
+      >>> _, state = theirs.update(jnp.ones(2), theirs.init(params), params)
+      >>> state = rx.migrate.from_optax(state, params, rx.radam(1e-3))
+      >>> int(optax.tree.get(state, "count"))
+      1
     """
     moved = _between(state, params, optimizer, count)
     _check_warmup(moved, optimizer)
@@ -44,9 +67,37 @@ def to_optax(
     *,
     count: int | None = None,
 ) -> optax.OptState:
-    """The state of optax's ``optimizer`` that goes on where this package's function of its name stopped.
+    """Moves a state of this package's function into that of optax's function of the same name.
 
-    Args and errors: those of :func:`from_optax`, the other way round.
+    The next update is that of this package's optimizer, to within optax's rounding. States do not say which
+    hyperparameters they were made with: ``optimizer`` must be the same function with the same arguments.
+
+    Args:
+      state: State of an optimizer of this package, as its ``update`` returned it.
+      params: Parameters that the state is of, in the same containers.
+      optimizer: Optimizer of optax to go on with.
+      count: Number of updates so far, a whole number >= 0, for states that do not hold it, as of SGD, AdaGrad
+        and RMSProp at a constant learning rate, where ``optimizer`` counts, as a schedule does. None: the
+        number that the state holds. Default: None.
+
+    Returns:
+      A state of ``optimizer``.
+
+    Raises:
+      ValueError: The states hold different statistics, or are of different parameters; or the state
+        holds its statistics in another sense than optax (AMSGrad's maximum of the raw second moment); or
+        ``count`` is missing, or is not what the state holds.
+      TypeError: A dtype does not fit into the one that optax keeps.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> params, ours = jnp.ones(2), rx.adam(1e-3)
+      >>> _, state = ours.update(jnp.ones(2), ours.init(params), params)
+      >>> state = rx.migrate.to_optax(state, params, optax.adam(1e-3))
+      >>> type(state[0]).__name__, int(state[0].count)
+      ('ScaleByAdamState', 1)
     """
     return _between(state, params, optimizer, count)
 
@@ -58,23 +109,39 @@ def hand_over(
     *,
     count: int | None = None,
 ) -> optax.OptState:
-    """The state of ``optimizer`` that goes on where the same function with other arguments stopped.
+    """Moves a state into that of the same function with other arguments.
 
-    A constant learning rate becomes a schedule, which goes on from the number of updates so far::
-
-        state = migrate.hand_over(state, params, rx.adam(schedule))
-
-    or a schedule a constant; a weight decay comes or goes. What is to be saved from then on is the
-    state of ``optimizer``, with ``Checkpoints(folder, optimizer)``.
+    A constant learning rate becomes a schedule, which goes on from the number of updates so far, or a
+    schedule a constant; a weight decay comes or goes. The state does not say which arguments it was made
+    with: that they may change is believed. What is to be saved from then on is the state of ``optimizer``.
 
     Args:
-      state: that of the same function of this package, or of a composition of the same links. It does
-        not say which arguments it was made with: that they may change is believed.
+      state: State of the same function of this package, or of a composition of the same links.
+      params: Parameters that the state is of, in the same containers.
+      optimizer: Optimizer of this package to go on with.
+      count: Number of updates so far, a whole number >= 0, for states that do not hold it, as of SGD, AdaGrad
+        and RMSProp at a constant learning rate, where ``optimizer`` counts, as a schedule does. None: the
+        number that the state holds. Default: None.
+
+    Returns:
+      A state of ``optimizer``.
 
     Raises:
-      ValueError: the states hold different statistics, or keep one in different senses, or are of
-        different parameters.
-      TypeError: dtypes do not fit.
+      ValueError: The states hold different statistics, or keep one in different senses, or are of
+        different parameters; or ``count`` is missing, or is not what the state holds.
+      TypeError: A dtype does not fit into the one that is kept in the new state.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> params, before = jnp.ones(2), rx.adam(1e-3)
+      >>> _, state = before.update(jnp.ones(2), before.init(params), params)
+      >>> after = rx.adam(optax.cosine_decay_schedule(1e-3, 1000))
+      >>> state = rx.migrate.hand_over(state, params, after)
+      >>> updates, state = after.update(jnp.ones(2), state, params)
+      >>> int(state[-1].count)  # Of the schedule: it goes on, and does not begin again.
+      2
     """
     return _between(state, params, optimizer, count)
 

@@ -31,11 +31,36 @@ Torch = Mapping[str, Any]
 
 
 def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_names) -> Any:
-    """The parameters of a module's ``state_dict()``, as a tree like ``params``.
+    """Takes the parameters out of the ``state_dict()`` of a module of PyTorch.
+
+    They are copied. Entries of the ``state_dict`` that ``params`` has no leaf for, such as buffers, are left
+    out.
+
+    Args:
+      state_dict: What ``module.state_dict()`` returned, or :func:`load_torch` of a file of it: tensors or
+        arrays by name.
+      params: Parameters in whose structure, shapes, dtypes and shardings they are to come.
+      names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
+        that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
+        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+
+    Returns:
+      A tree like ``params``.
 
     Raises:
-      ValueError: a parameter is missing there, or has another shape. Extra entries (buffers) pass.
-      TypeError: its dtype does not fit into that of ``params``.
+      ValueError: A parameter is missing there, or has another shape, or ``names`` gives one name twice.
+      TypeError: Its dtype does not fit into that of ``params``.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import torch
+      >>> from radam_optax import migrate
+      >>> module = torch.nn.Linear(3, 2)
+      >>> like = {"kernel": jnp.zeros((3, 2)), "bias": jnp.zeros(2)}
+      >>> params = migrate.params_from_torch(module.state_dict(), like, names=migrate.flax_names)
+      >>> bool((params["kernel"].T == module.weight.detach().numpy()).all())
+      True
     """
     if not isinstance(state_dict, Mapping):
         raise ValueError(
@@ -54,7 +79,31 @@ def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_nam
 
 
 def params_to_torch(params: Any, *, names: Names = same_names) -> dict[str, Any]:
-    """A ``state_dict`` of tensors for ``module.load_state_dict(..., strict=False)``."""
+    """Makes a ``state_dict`` of parameters, for ``module.load_state_dict(..., strict=False)``.
+
+    Args:
+      params: Parameters, a tree of arrays.
+      names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
+        that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
+        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+
+    Returns:
+      Tensors on the CPU by name, which share nothing with ``params``.
+
+    Raises:
+      ModuleNotFoundError: PyTorch is not installed.
+      ValueError: ``names`` gives one name twice, or axes that are no order of the leaf's.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import torch
+      >>> from radam_optax import migrate
+      >>> params = {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)}
+      >>> module = torch.nn.Linear(3, 2)
+      >>> module.load_state_dict(migrate.params_to_torch(params, names=migrate.flax_names))
+      <All keys matched successfully>
+    """
     return {
         target.name: give(leaf, target)
         for target, leaf in zip(targets_of(params, names), jax.tree.leaves(params), strict=True)
@@ -71,31 +120,68 @@ def from_torch(
     group: int | None = None,
     count: int | None = None,
 ) -> optax.OptState:
-    """The state of ``optimizer`` that goes on where PyTorch's optimizer stopped.
+    """Moves the state of an optimizer of PyTorch into that of ``optimizer``, which goes on where it stopped.
+
+    It takes the ``state_dict()`` of ``torch.optim`` SGD, Adagrad, RMSprop, Adam, AdamW, Adamax, NAdam, RAdam,
+    of the RAdam of its authors, or of the schedulefree package's SGD, AdamW, RAdam, which the recipes
+    ``schedule_free_...`` continue; with numbers of parameters or, as from FSDP and
+    ``torch.distributed.checkpoint``, with their names; whole, not one process's part. Another algorithm, and
+    other hyperparameters than those of ``optimizer`` but for the learning rate, are refused.
+
+    A parameter that never had a gradient in PyTorch, frozen or unused, gets the state that PyTorch would make
+    at its first one; but the number of updates, which PyTorch counts for each, is that of the others, so that
+    its first updates, should it get gradients, are corrected for bias less than PyTorch's. Or it is left out,
+    and where it shall start later as in PyTorch gets an optimizer of its own, by :func:`optax.partition`.
+
+    Where the ``train_mode`` of schedulefree's is False, the parameters beside it are averages: go on with
+    ``rx.schedule_free_train_params(state, params)`` of them.
 
     Args:
-      state_dict: that of ``torch.optim`` SGD, Adagrad, RMSprop, Adam, AdamW, Adamax, NAdam, RAdam, of the
-        RAdam of its authors, or of the schedulefree package's SGD, AdamW, RAdam, which the recipes
-        ``schedule_free_...`` continue; with numbers of parameters or, as from FSDP and
-        ``torch.distributed.checkpoint``, with their names; whole, not one process's part. Where the
-        ``train_mode`` of schedulefree's is False, the parameters beside it are averages: go on with
-        ``rx.schedule_free_train_params(state, params)`` of them.
-      params: the parameters; their values matter for schedulefree's alone. One that never had a gradient
-        in PyTorch, frozen or unused, gets the state that PyTorch would make at its first one; but the
-        number of updates, which PyTorch counts for each, is that of the others, so that its first updates,
-        should it get gradients, are corrected for bias less than PyTorch's. Or it is left out, and where it
-        shall start later as in PyTorch gets an optimizer of its own, by :func:`optax.partition`.
-      group: the number of the ``param_groups`` that ``params`` belong to; None: all groups, which then
-        must have the same hyperparameters. Groups that differ are moved one by one, into the states of
-        an :func:`optax.partition`: in the place of the parameters of the others stands
-        :class:`optax.MaskedNode`.
-      count: where parameters have had different numbers of updates the largest, which all then share.
+      state_dict: What ``state_dict()`` of PyTorch's optimizer returned, or :func:`load_torch` of a file of
+        it.
+      params: Parameters, whose values matter for schedulefree's alone.
+      optimizer: Optimizer to go on with, made by one function: one of :mod:`radam_optax.presets`, or one of
+        the catalogue that computes the same. Put it into an :func:`optax.chain` with others afterwards.
+      names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
+        that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
+        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+      order: Names of the parameters that PyTorch's optimizer holds, in its order:
+        ``[name for name, _ in module.named_parameters()]``. None: the state_dict holds them itself, keyed by
+        them or made of ``named_parameters()``. Default: None.
+      group: Number of the ``param_groups`` that ``params`` belong to. None: all groups, which then must have
+        the same hyperparameters. Groups that differ are moved one by one, into the states of an
+        :func:`optax.partition`: in the place of the parameters of the others stands
+        :class:`optax.MaskedNode`. Default: None.
+      count: Number of updates so far, a whole number >= 0, for SGD, whose state does not hold it, where
+        ``optimizer`` counts, as a schedule does; or where parameters have had different numbers of updates,
+        the largest, which all then share. None: the number that the state holds. Default: None.
+
+    Returns:
+      A state of ``optimizer``.
 
     Raises:
-      ValueError: the state_dict is that of another algorithm, has other hyperparameters than
-        ``optimizer``, or other parameters than ``params``.
-      TypeError: its dtypes do not fit, or parameters are complex (there PyTorch's second moment
+      ValueError: The state_dict is that of another algorithm, has other hyperparameters than
+        ``optimizer``, or other parameters than ``params``; or it is damaged; or ``count`` is missing.
+      TypeError: Its dtypes do not fit, or parameters are complex (there PyTorch's second moment
         is that of two real numbers).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> import torch
+      >>> from radam_optax import migrate, presets
+      >>> module = torch.nn.Linear(3, 2, bias=False)
+      >>> theirs = torch.optim.AdamW(module.named_parameters(), lr=1e-3)
+      >>> module(torch.ones(3)).sum().backward()
+      >>> theirs.step()
+      >>> params = migrate.params_from_torch(module.state_dict(), {"weight": jnp.zeros((2, 3))})
+      >>> state = migrate.from_torch(theirs.state_dict(), params, presets.torch_adamw(1e-3))
+      >>> int(optax.tree.get(state, "count")), optax.tree.get(state, "mu")["weight"].shape
+      (1, (2, 3))
+
+    References:
+      PyTorch, torch.optim, https://docs.pytorch.org/docs/stable/optim.html
     """
     ours = continued(optimizer)
     entries = entries_of(state_dict, group, order, ours, optimizer)
@@ -156,17 +242,51 @@ def to_torch(
     count: int | None = None,
     named: bool = False,
 ) -> dict[str, Any]:
-    """What ``load_state_dict`` of PyTorch's optimizer takes, to go on where ``optimizer`` stopped.
+    """Makes what ``load_state_dict`` of PyTorch's optimizer takes, to go on where ``optimizer`` stopped.
 
-    For schedulefree's it says that the parameters are those in training, as they are here.
+    PyTorch's optimizer takes its hyperparameters from it, too; the learning rate is that of the last update.
+    Of schedulefree's it says that the parameters are those in training, as they are here.
 
     Args:
-      named: with the names of parameters in the place of their numbers, as FSDP and
-        ``torch.distributed.checkpoint.state_dict.set_optimizer_state_dict`` take it.
+      state: State of ``optimizer``, as its ``update`` returned it; of an :func:`optax.chain` its part alone.
+      params: Parameters that the state is of, in the same containers.
+      optimizer: Optimizer that made the state, itself made by one function: one of
+        :mod:`radam_optax.presets`, or one of the catalogue that computes the same.
+      names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
+        that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
+        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+      order: Names of the parameters in the order in which PyTorch's optimizer is given them:
+        ``[name for name, _ in module.named_parameters()]``.
+      count: Number of updates so far, a whole number >= 0, where ``state`` does not hold it: AdaGrad needs
+        it; of RMSProp PyTorch computes nothing with it, and goes on from 1 without it. None: the number that
+        the state holds. Default: None.
+      named: Whether parameters go by their names instead of their numbers, as FSDP and
+        ``torch.distributed.checkpoint.state_dict.set_optimizer_state_dict`` take it. Default: False.
+
+    Returns:
+      A ``state_dict`` of tensors on the CPU, which share nothing with ``state``.
 
     Raises:
-      ValueError: ``optimizer`` has no equal in PyTorch, ``state`` is not one of its states, or the
-        parameters are not those of ``order``.
+      ModuleNotFoundError: PyTorch is not installed.
+      ValueError: ``optimizer`` has no equal in PyTorch, ``state`` is not one of its states, the
+        parameters are not those of ``order``, a hyperparameter is a schedule for which PyTorch has a
+        number, or ``count`` is missing.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import torch
+      >>> from radam_optax import migrate, presets
+      >>> params, ours = {"weight": jnp.ones((2, 3)), "bias": jnp.ones(2)}, presets.torch_radam(1e-3)
+      >>> _, state = ours.update(params, ours.init(params), params)
+      >>> theirs = torch.optim.RAdam(torch.nn.Linear(3, 2).parameters())
+      >>> state_dict = migrate.to_torch(state, params, ours, order=["weight", "bias"])
+      >>> theirs.load_state_dict(state_dict)
+      >>> theirs.state_dict()["state"][0]["step"]
+      tensor(1.)
+
+    References:
+      PyTorch, torch.optim, https://docs.pytorch.org/docs/stable/optim.html
     """
     kind, settings = continued(optimizer)
     if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(optimizer.init, params)):

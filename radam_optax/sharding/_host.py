@@ -27,49 +27,69 @@ def offload_state(
 ) -> Optimizer:
     """Keeps the state of any transformation in the host's memory, and brings it to the device in parts.
 
+    ::
+
+        group 1    arrives    is updated   leaves
+        group 2               arrives      is updated   leaves
+        group 3                            arrives      is updated   leaves
+
     Between steps the device holds no state. A step is done in groups of arrays, from the last parameter to
-    the first, as the backward pass makes gradients: while one is updated, the next arrives and the last
-    leaves::
+    the first, as the backward pass makes gradients. The state has the structure of that of ``inner`` and,
+    bitwise, its values, so that one can take over from the other. On a mesh it is divided as without it, each
+    device's part in the memory of its host.
 
-        inner = rx.compress_state(rx.radamw(3e-4), rx.codecs.bfloat16_stochastic())  # 4 bytes to send, not 8.
-        optimizer = rx.sharding.offload_state(inner)
-        params = jax.device_put(params, jax.devices()[0])
-        state = jax.jit(optimizer.init)(params)
-        step = jax.jit(train_step, donate_argnums=(0, 1))
-
-    The state has the structure of that of ``inner`` and, bitwise, its values; one takes over from the
-    other. On a mesh it is divided as without it, each device's part in the memory of its host. It stands
-    around :func:`compress_state`, :func:`compress_params` and :func:`shard_state`, and inside of what else
-    wraps an optimizer: :class:`optax.MultiSteps`, masks, chains.
-
-    All of the state goes over the link to the host in each step, and as much comes back. With S bytes of
-    it on a device and a link of B bytes per second each way, a step takes at least ``S / B``, and 2 S / B
+    All of the state goes over the link to the host in each step, and as much comes back. With S bytes of it
+    on a device and a link of B bytes per second each way, a step takes at least ``S / B``, and ``2 S / B``
     where the link goes one way at a time: 8 bytes per parameter of Adam at 25 GB/s are 0.32 s per 10^9
-    parameters. It pays where that is little beside the rest of a step, as with large batches.
+    parameters. It pays where that is little beside the rest of a step, as with large batches; a state in
+    fewer bytes, by :func:`radam_optax.compress_state` within it, has fewer to send.
 
-    Arrays in the host's memory belong to a device. Parameters that were never put on one become its own
-    with the first step, and the second is compiled anew; ``jax.device_put`` beforehand, as above, saves
-    that. What computes with large arrays of the state outside of ``update`` takes ``jax.device_put(state,
-    jax.memory.Space.Device)``. On TPUs, arrays of 8 bits, the codes of :func:`codecs.int8_blockwise` and
-    :func:`codecs.float8_stochastic`, need the compiler of JAX 0.12; on CPUs, JAX 0.8 leaves the state on the
-    device under jit.
+    It belongs around ``compress_state``, ``compress_params`` and :func:`shard_state`, and inside of what else
+    wraps an optimizer: :class:`optax.MultiSteps`, masks, chains. Put parameters on a device beforehand, by
+    ``jax.device_put(params, jax.devices()[0])``, or the second step is compiled anew. What computes with
+    large arrays of the state outside of ``update`` takes ``jax.device_put(state, jax.memory.Space.Device)``.
+
+    On TPUs, arrays of 8 bits, the codes of ``int8_blockwise`` and ``float8_stochastic``, need the compiler of
+    JAX 0.12; on CPUs, JAX 0.8 leaves the state on the device under jit.
 
     Args:
-      inner: the transformation, of this package or not; extra arguments reach it. Where an update cannot
-        begin before it has all of the state, for a norm of it or under ``lax.cond``, all of it is on the
-        device then.
-      min_size: arrays of fewer elements stay on the device, and so do counts; a whole number >= 1.
-      group_bytes: a group is complete with as many bytes of state, on all devices together; an array is
-        in one group. Small ones take less memory, large ones fewer transfers; a whole number >= 1.
-      in_flight: how many groups may be on their way at once; a whole number >= 1. The device holds about
-        twice as many. With 1, a GPU does not send and receive at the same time; a TPU does, in less
-        memory than with 2, since its compiler lets the next group set out by itself.
+      inner: Transformation whose state is kept there, of this package or not; extra arguments reach it. Where
+        an update cannot begin before it has all of the state, for a norm of it or under ``lax.cond``, all of
+        it is on the device then.
+      min_size: Size of the smallest array that leaves the device, in elements; a whole number >= 1.
+        Default: 65536.
+      group_bytes: Bytes of state, on all devices together, with which a group is complete; a whole number >=
+        1. Small groups take less memory, large ones fewer transfers; an array is in one group.
+        Default: 2**27.
+      in_flight: Number of groups that may be on their way at once, a whole number >= 1. The device holds
+        about twice as many. With 1, a GPU does not send and receive at the same time; a TPU does, in less
+        memory than with 2, since its compiler lets the next group set out by itself. Default: 2.
 
     Returns:
       A transformation with the state of ``inner``.
 
     Raises:
-      ValueError: from ``init`` and ``update``, the devices have no memory of the kind "pinned_host".
+      TypeError: ``inner`` is no transformation, or another argument no whole number.
+      ValueError: A number is less than 1; from ``init`` and ``update``, the devices have no memory of the
+        kind "pinned_host".
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> inner = rx.compress_state(rx.radamw(3e-4), rx.codecs.bfloat16_stochastic())  # Half to send.
+      >>> optimizer = rx.sharding.offload_state(inner, min_size=4096)
+      >>> params = jax.device_put(jnp.ones((64, 64)), jax.devices()[0])
+      >>> state = optimizer.init(params)
+      >>> optax.tree.get(state, "mu").sharding.memory_kind
+      'pinned_host'
+      >>> step = jax.jit(optimizer.update, donate_argnums=1)
+      >>> updates, state = step(jnp.ones_like(params), state, params)
+
+    References:
+      Ren et al. (2021), ZeRO-Offload: Democratizing Billion-Scale Model Training, where the host computes
+      the update too, https://arxiv.org/abs/2101.06840
     """
     inner = optax.with_extra_args_support(inner)
 

@@ -36,39 +36,54 @@ def shard_state(
 ) -> Optimizer:
     """Divides an optimizer's state over an axis of the mesh that its parameters are replicated over: ZeRO-1.
 
-    Each device keeps, and updates, its part of the state, and the parts of the updates are gathered::
+    ::
 
-        optimizer = rx.sharding.shard_state(rx.radamw(3e-4), mesh, "data")
-        state = jax.jit(optimizer.init)(params)
+        part of the updates, part of the state = inner.update(part of the gradients, part of the state)
+        updates = the parts of all devices, gathered
 
-    A leaf is divided along its first dimension that ``specs`` leaves free and the length of ``axis``
-    divides; one without such a dimension stays as it is. The state has the structure and the values of
-    that of ``inner``, bitwise if this works element by element, so that one can take over from the other.
+    A leaf is divided along its first dimension that ``specs`` leaves free and the length of ``axis`` divides;
+    one without such a dimension stays as it is. The state has the structure and the values of that of
+    ``inner``, bitwise if this works element by element, so that one can take over from the other.
 
-    The state and its arithmetic take 1/n of the memory and time on each of n devices. An update gathers what
-    it returns, the size of the parameters, once. Where the gradients are yet to be summed over ``axis``, as
-    under data parallelism, a device needs only its part of the sum: XLA for TPUs can make a reduce-scatter
-    of it, which together with the gathering costs what the whole sum did.
+    On n devices each holds 1/n of the state and does 1/n of its arithmetic. An update gathers what it
+    returns, the size of the parameters, once. Where the gradients are yet to be summed over ``axis``, as
+    under data parallelism, a device needs only its part of the sum: XLA for TPUs can make a reduce-scatter of
+    it, which together with the gathering costs what the whole sum did.
 
     Args:
-      inner: the transformation, of this package or not; extra arguments reach it.
-      mesh: the devices; its axes are all Auto or all Explicit.
-      axis: the axis of the mesh to divide the state over.
-      specs: how the parameters are laid out, and the updates returned: a PartitionSpec, or a tree of them
-        with one for each leaf, or for all leaves below a node. Replicated by default.
+      inner: Transformation whose state is divided, of this package or not; extra arguments reach it.
+      mesh: Devices, in a mesh whose axes are all Auto or all Explicit.
+      axis: Name of the axis of the mesh to divide the state over.
+      specs: How the parameters are laid out, and the updates returned: a PartitionSpec, or a tree of them
+        with one for each leaf, or for all leaves below a node. ``PartitionSpec()`` is replicated.
+        Default: _REPLICATED.
 
     Returns:
       A transformation with the state of ``inner``.
 
     Raises:
-      TypeError: ``mesh`` is no mesh, or a leaf of ``specs`` no PartitionSpec.
-      ValueError: the mesh does not have an axis that is named, or ``specs`` names ``axis``; from ``init``
+      TypeError: ``inner`` is no transformation, ``mesh`` no mesh, or a leaf of ``specs`` no PartitionSpec.
+      ValueError: The mesh does not have an axis that is named, or ``specs`` names ``axis``; from ``init``
         and ``update``, ``specs`` has nothing for a leaf, or does not divide it evenly, or the axis does not
         divide the blocks of a codec.
 
-    Source: Rajbhandari et al. (2020), "ZeRO: Memory Optimizations Toward Training Trillion Parameter
-    Models", stage 1; as sharding annotations, Xu et al. (2020), "Automatic Cross-Replica Sharding of Weight
-    Update in Data-Parallel Training".
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> mesh = jax.make_mesh((jax.device_count(),), ("data",), (jax.sharding.AxisType.Auto,))
+      >>> optimizer = rx.sharding.shard_state(rx.radamw(3e-4), mesh, "data")
+      >>> state = jax.jit(optimizer.init)({"kernel": jnp.zeros((64, 64))})
+      >>> optax.tree.get(state, "mu")["kernel"].sharding.spec
+      P('data',)
+
+    References:
+      Rajbhandari et al. (2020), ZeRO: Memory Optimizations Toward Training Trillion Parameter Models, stage
+      1, https://arxiv.org/abs/1910.02054
+
+      Xu et al. (2020), Automatic Cross-Replica Sharding of Weight Update in Data-Parallel Training, as
+      annotations, https://arxiv.org/abs/2004.13336
     """
     if not (isinstance(axis, str) and axis in mesh.axis_names):
         raise ValueError(f"`axis` must be an axis of the mesh, {_names(mesh)}; got {axis!r}.")

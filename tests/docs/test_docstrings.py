@@ -15,7 +15,17 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "radam_optax"
 TABLE = docstrings.table_of(docstrings.TABLE)
 # The modules and folders whose docstrings keep to the rules.
-WRITTEN = ("_optimizers.py", "_schedules.py", "_successors.py", "_transforms.py", "codecs", "presets")
+WRITTEN = (
+    "_optimizers.py",
+    "_schedules.py",
+    "_successors.py",
+    "_transforms.py",
+    "checkpoint",
+    "codecs",
+    "migrate",
+    "presets",
+    "sharding",
+)
 
 GOOD = '''
     def f(b2: float, size=1e-8, *, other="a b"):
