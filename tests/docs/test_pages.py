@@ -85,3 +85,16 @@ def test_the_links_of_a_page_into_the_repository_lead_to_files(page):
     ]
     missing = [name for name in linked if not (ROOT / name).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", CODE)
+def test_code_is_as_wide_as_a_page_of_the_site(page):
+    """What is wider is cut off at the edge, and has to be scrolled."""
+    lines = [line for blocks in blocks_of(page) for block in blocks for line in block.splitlines()]
+    assert not [line for line in lines if len(line) > 90]
+
+
+def test_the_tests_that_keep_the_promises_are_there():
+    named = set(re.findall(r"\b(test_\w+\.py)`", PAGES["docs/promises.md"]))
+    assert len(named) > 10
+    assert named <= {path.name for path in ROOT.glob("tests/**/*.py")}
