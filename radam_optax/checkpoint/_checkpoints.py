@@ -1,5 +1,7 @@
 """The checkpoints of one run in one folder: saved whole, read where they are usable."""
 
+from __future__ import annotations
+
 import os
 import secrets
 from typing import Any, NamedTuple
@@ -53,7 +55,8 @@ class Checkpoints:
     restored is bitwise what was saved. Refused, with what differs, are the state of another optimizer, and
     other parameters; passed over, with a warning, is a checkpoint that is torn or corrupted.
 
-    In a run of several processes all of them make it and call its methods together, with the same arguments.
+    In a run of several processes all of them make this object and call its methods together, with the same
+    arguments.
 
     Trees may be states of Flax NNX, ``nnx.state(model, nnx.Param)`` and the ``opt_state`` of an
     ``nnx.Optimizer``; what is restored is of the kind of its template, and goes back by ``nnx.update``.
@@ -108,7 +111,7 @@ class Checkpoints:
         self._unusable: set[int] = set()
         self._saving: tuple[int, Any] | None = None
 
-    def __enter__(self) -> "Checkpoints":
+    def __enter__(self) -> Checkpoints:
         return self
 
     def __exit__(self, *_: object) -> None:

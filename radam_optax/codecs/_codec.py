@@ -1,5 +1,7 @@
 """What a codec is."""
 
+from __future__ import annotations
+
 from typing import Any, Protocol
 
 import jax

@@ -1,5 +1,7 @@
 """The state of a compressed optimizer: ordinary containers of arrays, whatever codec they are of."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -51,7 +53,7 @@ class CompressedState(NamedTuple):
             rows.append(Row(path, leaf, beside, unused))
         return rows
 
-    def with_rows(self, rows: Iterable[Row]) -> "CompressedState":
+    def with_rows(self, rows: Iterable[Row]) -> CompressedState:
         """Gives the state with other rows.
 
         Args:
@@ -71,7 +73,7 @@ class CompressedState(NamedTuple):
             beside[name] = structure.unflatten(cells[name, i] for i in range(structure.num_leaves))
         return self._replace(inner=inner, beside=beside)
 
-    def mapped(self, of_row: Callable[[Row], Row], of_number: Callable[[Any], Any]) -> "CompressedState":
+    def mapped(self, of_row: Callable[[Row], Row], of_number: Callable[[Any], Any]) -> CompressedState:
         """Gives the state with each row and the number of steps replaced by functions of them.
 
         Args:

@@ -1,5 +1,7 @@
 """Files of PyTorch and of safetensors."""
 
+from __future__ import annotations
+
 import os
 import zipfile
 from typing import Any

@@ -1,5 +1,7 @@
 """What parameters are called in PyTorch, and how they lie there: functions to pass as ``names``."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 Names = Callable[[str, tuple[int, ...]], tuple[str, Sequence[int] | None]]

@@ -1,5 +1,7 @@
 """Moves of state from and to optax, and to the same optimizer with other arguments."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import jax

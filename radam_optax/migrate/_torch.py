@@ -1,5 +1,7 @@
 """Moves of parameters and state, from and to PyTorch."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -37,6 +37,9 @@ def tfa_radam(
 
         m   = beta_1 m + (1 - beta_1) g
         nu  = beta_2 nu + (1 - beta_2) g^2
+        rho_inf = 2 / (1 - beta_2) - 1
+        rho_t   = rho_inf - 2 t beta_2^t / (1 - beta_2^t)
+        r_t     = sqrt((rho_t - 4) (rho_t - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho_t))
         d   = r_t m / (1 - beta_1^t) / (sqrt(nu / (1 - beta_2^t)) + epsilon)          rho_t >= sma_threshold
         d   = m / (1 - beta_1^t)                                                      before
         p  -= lr_t (d + weight_decay p)
@@ -48,9 +51,9 @@ def tfa_radam(
     The rule is that of ``radam_optax.radamw``, whose maximum of ``amsgrad`` however is of the corrected
     second moment.
 
-    Of TensorFlow Addons 0.23, recorded over 60 updates in float64, all parameters are met to 1e-12 of
-    themselves. There Keras rounds the arguments to float32, all but epsilon, and an epsilon of 0 means 1e-7;
-    not here.
+    Compared over 60 updates with numbers recorded from TensorFlow Addons 0.23 in float64: the same to a
+    relative error of 1e-12. There Keras rounds the arguments to float32, all but epsilon, and an epsilon of 0
+    means 1e-7; not here.
 
     Args:
       learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),

@@ -547,6 +547,9 @@ def torch_radam(
         g  += weight_decay p                                   p *= 1 - lr weight_decay if decoupled
         m   = b1 m + (1 - b1) g
         nu  = b2 nu + (1 - b2) g^2
+        rho_inf = 2 / (1 - b2) - 1
+        rho_t   = rho_inf - 2 t b2^t / (1 - b2^t)
+        r_t     = sqrt((rho_t - 4) (rho_t - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho_t))
         p  -= lr r_t m / (1 - b1^t) sqrt(1 - b2^t) / (sqrt(nu) + eps)                       while rho_t > 5
         p  -= lr m / (1 - b1^t)                                                             before
 
