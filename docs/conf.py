@@ -22,9 +22,11 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "api",
+    "catalogue",
     "drawing",
     "included",
     "mathml",
+    "rectifier",
 ]
 exclude_patterns = ["_ext"]
 
@@ -32,6 +34,7 @@ exclude_patterns = ["_ext"]
 nitpicky = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 # The fields of a named tuple have their entries as its members.

@@ -2,6 +2,7 @@
 
 import re
 
+from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.errors import SphinxError
 
@@ -19,17 +20,15 @@ def mathml(latex, display):
 
 def visit_math(translator, node):
     translator.body.append(mathml(node.astext(), "inline"))
+    raise nodes.SkipNode
 
 
 def visit_math_block(translator, node):
     translator.body.append(f'<div class="formula" tabindex="0">{mathml(node.astext(), "block")}</div>\n')
-
-
-def depart(translator, node):
-    """Visiting has written all of it."""
+    raise nodes.SkipNode
 
 
 def setup(app):
-    app.add_html_math_renderer("mathml", (visit_math, depart), (visit_math_block, depart))
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.config.html_math_renderer = "mathml"
     return {"parallel_read_safe": True, "parallel_write_safe": True}
