@@ -25,6 +25,7 @@ extensions = [
     "catalogue",
     "drawing",
     "included",
+    "mathfont",
     "mathml",
     "rectifier",
 ]

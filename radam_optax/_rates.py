@@ -268,8 +268,8 @@ def scale_by_rectification(
       length: "centre_of_mass" (the paper) or "variance", see :func:`rectification`.
 
     Raises:
-      ValueError: see Args. Warns (UserWarning) if b2 is so small that rho_t never gets past the
-      threshold: 2/(1-b2) - 1 <= threshold.
+      ValueError: see Args. Warns (UserWarning) if b2 is so small that rho_t never gets past the threshold,
+        which ``2/(1-b2) - 1`` is not above then.
 
     Source: Liu et al. (2020), Algorithm 2. There the threshold is 4; 5 is that of the authors' code,
     optax and PyTorch.

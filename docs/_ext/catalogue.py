@@ -25,11 +25,18 @@ from examples.lab.style import CONTEXT, look
 FOLDER = Path(__file__).parents[1] / "catalogue"
 CACHE = Path(__file__).parents[2] / "build" / "steps"
 CAPTION = (
-    f"The first {UPDATES} updates with {{arguments}}, of {PARAMETERS} parameters whose gradients are noise about "
-    f"a mean. After update {FALL} the gradients are a tenth as large; that of update {SPIKE} is thirty times as "
-    "large again. The effective rate is the root mean square of the updates over that of the gradients."
+    f"The first {UPDATES} updates with {{arguments}}, of {PARAMETERS} parameters whose gradients are noise "
+    f"about a mean. After update {FALL} the gradients are a tenth as large; that of update {SPIKE} is thirty "
+    "times as large again. The effective rate is the root mean square of the updates over that of the "
+    "gradients."
 )
-GENERATED = """
+AFTER_THE_LINE = """
+Source: {source}. In the API: {{func}}`radam_optax.{name}`.
+
+```{{first-steps}} {name}
+```
+"""
+AT_THE_END = """
 ## Arguments and state
 
 ```{{arguments}} {name}
@@ -37,10 +44,6 @@ GENERATED = """
 
 ```{{state}} {name}
 ```
-
-## Source
-
-{source}. In the API: {{func}}`radam_optax.{name}`.
 """
 
 
@@ -78,9 +81,9 @@ def complete(app, docname, source):
     folder, _, name = docname.rpartition("/")
     if folder == "catalogue" and name in optimizers():
         head, _, _ = page(name)
-        before, heading, rest = source[0].partition("\n## ")
-        shown = f"\n```{{first-steps}} {name}\n```\n"
-        source[0] = before + shown + heading + rest + GENERATED.format(name=name, source=head["source"])
+        line, heading, differences = source[0].partition("\n## ")
+        after, end = (each.format(name=name, **head) for each in (AFTER_THE_LINE, AT_THE_END))
+        source[0] = "".join([line, after, heading, differences, end])
 
 
 class Markdown(SphinxDirective):
