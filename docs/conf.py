@@ -24,6 +24,7 @@ extensions = [
     "api",
     "catalogue",
     "drawing",
+    "fields",
     "included",
     "mathfont",
     "mathml",
@@ -31,6 +32,8 @@ extensions = [
 ]
 exclude_patterns = ["_ext"]
 
+# Literal blocks of docstrings are formulas; code on pages says what it is.
+highlight_language = "none"
 # Every reference is found, or the build fails.
 nitpicky = True
 autodoc_member_order = "bysource"
@@ -49,6 +52,7 @@ myst_fence_as_directive = ["mermaid"]
 
 html_theme = "furo"
 html_title = f"radam_optax {version}"
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False

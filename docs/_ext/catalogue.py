@@ -140,7 +140,7 @@ class Optimizers(Markdown):
 
     def markdown(self):
         names = " ".join(self.content).split()
-        rows = ["| optimizer | the line, behind the learning rate | source | state |", "|---|---|---|--:|"]
+        rows = ["| optimizer | the line, behind the learning rate | source | bytes |", "|---|---|---|--:|"]
         for name in names:
             head, title, _ = page(name)
             rows.append(

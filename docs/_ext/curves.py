@@ -3,8 +3,8 @@
 import math
 from html import escape
 
-WIDTH, HEIGHT = 440, 270
-LEFT, RIGHT, TOP, BOTTOM = 42, 96, 28, 34
+WIDTH, HEIGHT = 440, 290
+LEFT, RIGHT, TOP, BOTTOM = 42, 96, 48, 34
 LEADING = 17  # Between the names at the ends of lines.
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -50,11 +50,11 @@ class Axes:
         return parts
 
     def mark(self, x, text):
-        """A moment on the x axis, named at the top."""
+        """A moment on the x axis, named above it."""
         x = self.across(x)
         return [
             f'<path class="mark" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"/>',
-            f'<text class="mark" x="{x + 4:.1f}" y="{TOP + 13}">{escape(text)}</text>',
+            f'<text class="mark" x="{x:.1f}" y="{TOP - 6}" text-anchor="middle">{escape(text)}</text>',
         ]
 
     def names(self, lines):
