@@ -77,8 +77,10 @@ def sgd(
     As in optax and PyTorch the learning rate stands outside v: a schedule scales the whole step at once.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       momentum: Weight of the past in the momentum if there is one, dimensionless, in [0, 1]. None: no
         momentum, and no state for it. Default: None.
       nesterov: Whether the momentum is looked at one step ahead, ``g + momentum * v`` with the new v.
@@ -134,8 +136,10 @@ def momentum(
     It is :func:`sgd` with a momentum that has a default.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       momentum: Weight of the past in the momentum, dimensionless, in [0, 1]. Default: 0.9.
       accumulator_dtype: Dtype of the momentum, floating or complex. None: that of the parameter, be it one of
         16 bits, as in optax. Default: None.
@@ -182,8 +186,10 @@ def nesterov(
     The parameters that are trained are the point at which the gradient is taken, as in optax and PyTorch.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       momentum: Weight of the past in the momentum, dimensionless, in [0, 1]. Default: 0.9.
       accumulator_dtype: Dtype of the momentum, floating or complex. None: that of the parameter, be it one of
         16 bits, as in optax. Default: None.
@@ -234,8 +240,10 @@ def adagrad(
     root.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       initial_accumulator_value: What the sum of squares starts from, in gradient units squared, >= 0.
         Default: 0.1.
       eps: Added under the root of the sum of squares, in gradient units squared, >= 0. Default: 1e-7.
@@ -287,8 +295,10 @@ def adadelta(
     back not negated. Weight decay is coupled, as in optax.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters. Default: None.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted. Default: None.
       rho: Decay of both averages, of squared gradients and of squared updates; dimensionless, in [0, 1). A
         number, no schedule. Default: 0.9.
       eps: Added under both roots, in gradient units squared and in update units squared, >= 0. It is what the
@@ -357,8 +367,10 @@ def rmsprop(
     rounding could make its root NaN.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       decay: Decay of the second moment: the weight of the past in the average of squared gradients,
         dimensionless, in [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       eps: Added under the root, in gradient units squared, or with ``eps_in_sqrt=False`` to the root, in
@@ -434,8 +446,10 @@ def rmsprop_nesterov(
     here.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       decay: Decay of the second moment: the weight of the past in the average of squared gradients,
         dimensionless, in [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       momentum: Weight of the past in the momentum, dimensionless, in [0, 1]. Default: 0.9.
@@ -543,8 +557,10 @@ def adam(
     and decay.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -620,8 +636,10 @@ def adamw(
     rate.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -699,8 +717,10 @@ def nadam(
     which optax allows, is Adam.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -770,8 +790,10 @@ def nadamw(
     As in optax, without the factor b2 that NAdam's paper has on nu, and with a constant b1.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -845,8 +867,10 @@ def adamax(
     The paper has no eps; it stands where optax and PyTorch have it.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the maximum: what is left of it after a step, dimensionless, in [0, 1). A number, no
@@ -908,8 +932,10 @@ def adamaxw(
     The paper has no eps; it stands where optax and PyTorch have it.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the maximum: what is left of it after a step, dimensionless, in [0, 1). A number, no
@@ -983,8 +1009,10 @@ def adam_2k(
     so that the first live step is (1 - b1) times this one.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1054,8 +1082,10 @@ def adam_eps(
     It is the RAdam paper's other remedy: the large eps bounds the rate, and so its variance.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1132,8 +1162,10 @@ def amsgrad(
     neither moment (the paper, whose eps is 0). A maximum that forgets, ``max_decay < 1``, is an extension.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1206,8 +1238,10 @@ def adamnc(
     corrected: nu needs it not, and mu starts small, as in the paper.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       eps: Added to the root of the second moment, in gradient units, >= 0. Gradients that are small beside it
@@ -1296,8 +1330,10 @@ def radam(
     Extensions: a schedule as b2, ``amsgrad``, ``nesterov``, the exact variance, the variance's length.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1407,8 +1443,10 @@ def radamw(
     authors' package weight decay waits with the updates where these wait.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1507,8 +1545,10 @@ def adabelief(
     the gradient.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1573,8 +1613,10 @@ def yogi(
     :func:`scale_by_yogi` has the start as an argument.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,

@@ -152,8 +152,10 @@ def laprop(
     and b2 can be chosen freely of each other.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -311,8 +313,10 @@ def adopt(
     every b2. The bound on u is that of the authors' code.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -391,8 +395,10 @@ def adoptw(
     every b2. The bound on u is that of the authors' code.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -542,8 +548,10 @@ def acprop(
     the step itself.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -697,8 +705,10 @@ def ademamix(
     alpha is optax's, 6.0 in the direction and 5.0 in the optimizer.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -860,8 +870,10 @@ def adan(
     here decay is as in :func:`adamw`, and as in optax.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.98.
       b2: Decay of the average change of the gradient, and the weight of that change in the direction;
@@ -1004,8 +1016,10 @@ def lion(
     Adam's, and a weight decay as much larger.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Weight of the average in the sign that is taken, beside 1 - b1 of the gradient; dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the average of gradients, dimensionless, in [0, 1). A number, or a schedule of the count of
@@ -1139,8 +1153,10 @@ def adam_atan2(
     adam-atan2-pytorch package.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1285,8 +1301,10 @@ def padam(
     are those of the pytorch_optimizer package.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1602,8 +1620,10 @@ def qhadam(
     The default (1, 1) is Adam.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
@@ -1760,8 +1780,10 @@ def stable_adamw(
     the root mean square is that of the whole leaf; inside ``shard_map`` it is that of the device's part.
 
     Args:
-      learning_rate: Learning rate, >= 0: a number, a schedule of the count of past updates (0 at the first),
-        or an array that broadcasts against the parameters.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted.
       b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
         [0, 1). A number, or a schedule of the count of past updates. Default: 0.9.
       b2: Decay of the second moment: the weight of the past in the average of squared gradients,
