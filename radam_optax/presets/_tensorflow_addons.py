@@ -45,11 +45,11 @@ def tfa_radam(
         p  -= lr_t (d + weight_decay p)
 
     With ``amsgrad`` the largest nu so far takes the place of nu. With ``total_steps``, lr_t rises linearly to
-    ``learning_rate`` in the first ``w = warmup_proportion total_steps`` updates, then falls linearly to
+    ``learning_rate`` in the first ``warmup_proportion total_steps`` updates, then falls linearly to
     ``min_lr`` at update ``total_steps``, where it stays; otherwise it is ``learning_rate``.
 
-    The rule is that of ``radam_optax.radamw``, whose maximum of ``amsgrad`` however is of the corrected
-    second moment.
+    Without ``amsgrad`` and ``total_steps`` the rule is that of ``radam_optax.radamw``; there ``amsgrad``
+    takes the maximum of the corrected second moment.
 
     Compared over 60 updates with numbers recorded from TensorFlow Addons 0.23 in float64: the same to a
     relative error of 1e-12. There Keras rounds the arguments to float32, all but epsilon, and an epsilon of 0

@@ -48,6 +48,7 @@ def offload_state(
     wraps an optimizer: :class:`optax.MultiSteps`, masks, chains. Put parameters on a device beforehand, by
     ``jax.device_put(params, jax.devices()[0])``, or the second step is compiled anew. What computes with
     large arrays of the state outside of ``update`` takes ``jax.device_put(state, jax.memory.Space.Device)``.
+    Donate the state to a jitted step, as always, or the host holds it twice.
 
     On TPUs, arrays of 8 bits, the codes of ``int8_blockwise`` and ``float8_stochastic``, need the compiler of
     JAX 0.12; on CPUs, JAX 0.8 leaves the state on the device under jit.
@@ -84,8 +85,7 @@ def offload_state(
       >>> state = optimizer.init(params)
       >>> optax.tree.get(state, "mu").sharding.memory_kind
       'pinned_host'
-      >>> step = jax.jit(optimizer.update, donate_argnums=1)
-      >>> updates, state = step(jnp.ones_like(params), state, params)
+      >>> updates, state = jax.jit(optimizer.update)(jnp.ones_like(params), state, params)
 
     References:
       Ren et al. (2021), ZeRO-Offload: Democratizing Billion-Scale Model Training, where the host computes

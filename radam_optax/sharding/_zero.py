@@ -16,8 +16,6 @@ from radam_optax._core.owners import map_with_params
 from radam_optax._core.placement import fits
 from radam_optax._core.values import Optimizer
 
-_REPLICATED = PartitionSpec()
-
 
 def _mesh(name: str, value: Any) -> Mesh:
     if not isinstance(value, Mesh):
@@ -32,7 +30,7 @@ def shard_state(
     inner: Link,
     mesh: Annotated[Mesh, _mesh],
     axis: Annotated[str, anything],
-    specs: Tree = _REPLICATED,
+    specs: Tree = PartitionSpec(),
 ) -> Optimizer:
     """Divides an optimizer's state over an axis of the mesh that its parameters are replicated over: ZeRO-1.
 
@@ -55,8 +53,8 @@ def shard_state(
       mesh: Devices, in a mesh whose axes are all Auto or all Explicit.
       axis: Name of the axis of the mesh to divide the state over.
       specs: How the parameters are laid out, and the updates returned: a PartitionSpec, or a tree of them
-        with one for each leaf, or for all leaves below a node. ``PartitionSpec()`` is replicated.
-        Default: _REPLICATED.
+        with one for each leaf, or for all leaves below a node. ``PartitionSpec()``: replicated.
+        Default: PartitionSpec().
 
     Returns:
       A transformation with the state of ``inner``.
@@ -74,9 +72,9 @@ def shard_state(
       >>> import radam_optax as rx
       >>> mesh = jax.make_mesh((jax.device_count(),), ("data",), (jax.sharding.AxisType.Auto,))
       >>> optimizer = rx.sharding.shard_state(rx.radamw(3e-4), mesh, "data")
-      >>> state = jax.jit(optimizer.init)({"kernel": jnp.zeros((64, 64))})
-      >>> optax.tree.get(state, "mu")["kernel"].sharding.spec
-      P('data',)
+      >>> state = optimizer.init({"kernel": jnp.zeros((64, 64))})
+      >>> tuple(optax.tree.get(state, "mu")["kernel"].sharding.spec)
+      ('data',)
 
     References:
       Rajbhandari et al. (2020), ZeRO: Memory Optimizations Toward Training Trillion Parameter Models, stage
