@@ -36,7 +36,7 @@ def bfloat16_stochastic() -> Codec:
       0.13
 
     References:
-      Zamirai et al. (2020), Revisiting BFloat16 Training, https://arxiv.org/abs/2010.06192
+      Zamirai et al. (2020), Revisiting BFloat16 Training. https://arxiv.org/abs/2010.06192
     """
     return _Stochastic()
 

@@ -57,7 +57,7 @@ def bfloat16_compensated(bits: Annotated[int, _eight_or_sixteen] = 8) -> Codec:
       True
 
     References:
-      Zamirai et al. (2020), Revisiting BFloat16 Training, for the compensation of rounded updates,
+      Zamirai et al. (2020), Revisiting BFloat16 Training, for the compensation of rounded updates.
       https://arxiv.org/abs/2010.06192
     """
     return _Compensated("bfloat16", bits)

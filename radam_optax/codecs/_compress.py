@@ -86,7 +86,7 @@ def compress_state(
       (8.0, 2.06)
 
     References:
-      Dettmers et al. (2022), 8-bit Optimizers via Block-wise Quantization, https://arxiv.org/abs/2110.02861
+      Dettmers et al. (2022), 8-bit Optimizers via Block-wise Quantization. https://arxiv.org/abs/2110.02861
     """
     inner = optax.with_extra_args_support(inner)
     name = named(codec)

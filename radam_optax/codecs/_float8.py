@@ -53,7 +53,7 @@ def float8_stochastic(max_exponent: Annotated[int, size(-63, 127)] = 8) -> Codec
 
     References:
       Micikevicius et al. (2022), FP8 Formats for Deep Learning, for floats of eight bits, which have
-      fewer bits of exponent there, https://arxiv.org/abs/2209.05433
+      fewer bits of exponent there. https://arxiv.org/abs/2209.05433
     """
     return _Float8(max_exponent)
 

@@ -60,11 +60,11 @@ def int8_blockwise(block_size: Annotated[int, size(2)] = 64, shards: Annotated[i
       [ 1.  -0.5  0. ]
 
     References:
-      Dettmers et al. (2022), 8-bit Optimizers via Block-wise Quantization, for the blocks,
+      Dettmers et al. (2022), 8-bit Optimizers via Block-wise Quantization, for the blocks.
       https://arxiv.org/abs/2110.02861
 
       Rouhani et al. (2023), Microscaling Data Formats for Deep Learning, for floats of few bits under a
-      power of two, https://arxiv.org/abs/2310.10537
+      power of two. https://arxiv.org/abs/2310.10537
     """
     return _Int8Blockwise(block_size, shards)
 

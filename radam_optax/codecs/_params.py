@@ -119,7 +119,7 @@ def compress_params(
       1 0.9999
 
     References:
-      Zamirai et al. (2020), Revisiting BFloat16 Training, https://arxiv.org/abs/2010.06192
+      Zamirai et al. (2020), Revisiting BFloat16 Training. https://arxiv.org/abs/2010.06192
     """
     inner = optax.with_extra_args_support(inner)
     name = named(codec)

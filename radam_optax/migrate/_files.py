@@ -38,7 +38,7 @@ def load_torch(path: str | os.PathLike[str]) -> dict[str, Any]:
       {'weight': (2, 3), 'bias': (2,)}
 
     References:
-      PyTorch, torch.load, https://docs.pytorch.org/docs/stable/generated/torch.load.html
+      PyTorch, torch.load. https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
     path = os.fspath(path)
     with open(path, "rb"):  # A missing file is an OSError, whatever the library makes of it.

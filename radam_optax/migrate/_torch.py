@@ -183,7 +183,7 @@ def from_torch(
       (1, (2, 3))
 
     References:
-      PyTorch, torch.optim, https://docs.pytorch.org/docs/stable/optim.html
+      PyTorch, torch.optim. https://docs.pytorch.org/docs/stable/optim.html
     """
     ours = continued(optimizer)
     entries = entries_of(state_dict, group, order, ours, optimizer)
@@ -288,7 +288,7 @@ def to_torch(
       tensor(1.)
 
     References:
-      PyTorch, torch.optim, https://docs.pytorch.org/docs/stable/optim.html
+      PyTorch, torch.optim. https://docs.pytorch.org/docs/stable/optim.html
     """
     kind, settings = continued(optimizer)
     if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(optimizer.init, params)):

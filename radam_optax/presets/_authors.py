@@ -55,11 +55,12 @@ def official_radam(
         in the paper; False: until then there are none, as in the authors' package. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -76,10 +77,10 @@ def official_radam(
       True
 
     References:
-      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond,
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond.
       https://arxiv.org/abs/1908.03265
 
-      The authors' package, https://github.com/LiyuanLucasLiu/RAdam
+      The authors' package. https://github.com/LiyuanLucasLiu/RAdam
     """
     _, b2 = betas
     radam = radam_eps_at_the_raw_root(*betas, eps, fallback=float(degenerated_to_sgd))

@@ -56,11 +56,12 @@ def keras_adam(
         None is 0. Default: None.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -73,9 +74,9 @@ def keras_adam(
       [ 0.9 -1.1]
 
     References:
-      Keras, Adam, https://keras.io/api/optimizers/adam/
+      Keras, Adam. https://keras.io/api/optimizers/adam/
 
-      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, before section 2.1,
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, before section 2.1.
       https://arxiv.org/abs/1412.6980
     """
     adam = scale_by_adaptive_rate(

@@ -75,11 +75,12 @@ def tfa_radam(
       min_lr: The learning rate that the decay ends with, a number >= 0. Default: 0.0.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Warns:
       UserWarning: ``beta_2`` is so small that rho_t never reaches ``sma_threshold``.
@@ -98,10 +99,10 @@ def tfa_radam(
       [-0.3]
 
     References:
-      TensorFlow Addons, RectifiedAdam,
+      TensorFlow Addons, RectifiedAdam.
       https://www.tensorflow.org/addons/api_docs/python/tfa/optimizers/RectifiedAdam
 
-      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond,
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond.
       https://arxiv.org/abs/1908.03265
     """
     radam = scale_by_adaptive_rate(

@@ -69,12 +69,13 @@ def torch_sgd(
       maximize: Whether to ascend: the gradient's negative takes its place. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain; or ``nesterov`` comes without ``momentum``, or with
-        ``dampening``, as in PyTorch.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``nesterov`` comes without ``momentum``, or with ``dampening``, as in PyTorch; or
+        ``update`` is called without ``params``, which weight decay needs; or an argument is outside its
+        domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -89,9 +90,9 @@ def torch_sgd(
       [-1.4]
 
     References:
-      PyTorch, SGD, https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+      PyTorch, SGD. https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
 
-      Sutskever et al. (2013), On the importance of initialization and momentum in deep learning,
+      Sutskever et al. (2013), On the importance of initialization and momentum in deep learning.
       https://proceedings.mlr.press/v28/sutskever13.html
     """
     dampens = is_static(dampening) and dampening != 0
@@ -143,11 +144,12 @@ def torch_adagrad(
       maximize: Whether to ascend: the gradient's negative takes its place. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -162,9 +164,9 @@ def torch_adagrad(
       [-0.7071]
 
     References:
-      PyTorch, Adagrad, https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
+      PyTorch, Adagrad. https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
 
-      Duchi et al. (2011), Adaptive Subgradient Methods for Online Learning and Stochastic Optimization,
+      Duchi et al. (2011), Adaptive Subgradient Methods for Online Learning and Stochastic Optimization.
       https://jmlr.org/papers/v12/duchi11a.html
     """
     adagrad = scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(eps)))
@@ -217,11 +219,12 @@ def torch_rmsprop(
       maximize: Whether to ascend: the gradient's negative takes its place. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -234,12 +237,12 @@ def torch_rmsprop(
       [-1.  1.]
 
     References:
-      PyTorch, RMSprop, https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
+      PyTorch, RMSprop. https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
 
       Tieleman & Hinton (2012), Lecture 6e, rmsprop: Divide the gradient by a running average of its recent
-      magnitude, https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+      magnitude. https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
 
-      Graves (2013), Generating Sequences With Recurrent Neural Networks, for ``centered``,
+      Graves (2013), Generating Sequences With Recurrent Neural Networks, for ``centered``.
       https://arxiv.org/abs/1308.0850
     """
     moment = centered_second_moment if centered else second_moment
@@ -296,11 +299,12 @@ def torch_adam(
         the place of ``weight_decay p`` in the gradient. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -313,11 +317,11 @@ def torch_adam(
       [ 0.9 -1.1]
 
     References:
-      PyTorch, Adam, https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+      PyTorch, Adam. https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
 
-      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, https://arxiv.org/abs/1412.6980
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization. https://arxiv.org/abs/1412.6980
 
-      Reddi et al. (2018), On the Convergence of Adam and Beyond, https://arxiv.org/abs/1904.09237
+      Reddi et al. (2018), On the Convergence of Adam and Beyond. https://arxiv.org/abs/1904.09237
     """
     b1, b2 = betas
     adam = scale_by_adaptive_rate(
@@ -370,11 +374,12 @@ def torch_adamw(
       maximize: Whether to ascend: the gradient's negative takes its place. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -387,9 +392,9 @@ def torch_adamw(
       [ 0.95 -0.95]
 
     References:
-      PyTorch, AdamW, https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+      PyTorch, AdamW. https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
 
-      Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2,
+      Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
       https://arxiv.org/abs/1711.05101
     """
     return torch_adam(lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
@@ -430,11 +435,12 @@ def torch_adamax(
       maximize: Whether to ascend: the gradient's negative takes its place. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -447,9 +453,9 @@ def torch_adamax(
       [ 0.9 -1.1]
 
     References:
-      PyTorch, Adamax, https://docs.pytorch.org/docs/stable/generated/torch.optim.Adamax.html
+      PyTorch, Adamax. https://docs.pytorch.org/docs/stable/generated/torch.optim.Adamax.html
 
-      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 2,
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 2.
       https://arxiv.org/abs/1412.6980
     """
     return descend(lr, scale_by_adamax(*betas, eps), l2=weight_decay, maximize=maximize)
@@ -500,11 +506,12 @@ def torch_nadam(
       maximize: Whether to ascend: the gradient's negative takes its place. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -517,9 +524,9 @@ def torch_nadam(
       [-1.056]
 
     References:
-      PyTorch, NAdam, https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
+      PyTorch, NAdam. https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
 
-      Dozat (2016), Incorporating Nesterov Momentum into Adam,
+      Dozat (2016), Incorporating Nesterov Momentum into Adam.
       https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     """
     b1, b2 = betas
@@ -575,11 +582,12 @@ def torch_radam(
       maximize: Whether to ascend: the gradient's negative takes its place. Default: False.
 
     Returns:
-      An optimizer whose updates are to be added to the parameters.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of another type than said here.
-      ValueError: An argument is outside of its domain.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
+        outside its domain, or updates do not match the state in structure or shape.
 
     Warns:
       UserWarning: b2 is so small, 2/3 or less, that rho_t never exceeds 5.
@@ -601,9 +609,9 @@ def torch_radam(
       [-0.0026]
 
     References:
-      PyTorch, RAdam, https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html
+      PyTorch, RAdam. https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html
 
-      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 2,
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 2.
       https://arxiv.org/abs/1908.03265
     """
     radam = radam_eps_at_the_raw_root(*betas, eps, fallback=1.0)

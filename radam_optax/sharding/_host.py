@@ -89,7 +89,7 @@ def offload_state(
 
     References:
       Ren et al. (2021), ZeRO-Offload: Democratizing Billion-Scale Model Training, where the host computes
-      the update too, https://arxiv.org/abs/2101.06840
+      the update too. https://arxiv.org/abs/2101.06840
     """
     inner = optax.with_extra_args_support(inner)
 

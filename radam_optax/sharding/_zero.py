@@ -78,10 +78,10 @@ def shard_state(
 
     References:
       Rajbhandari et al. (2020), ZeRO: Memory Optimizations Toward Training Trillion Parameter Models, stage
-      1, https://arxiv.org/abs/1910.02054
+      1. https://arxiv.org/abs/1910.02054
 
       Xu et al. (2020), Automatic Cross-Replica Sharding of Weight Update in Data-Parallel Training, as
-      annotations, https://arxiv.org/abs/2004.13336
+      annotations. https://arxiv.org/abs/2004.13336
     """
     if not (isinstance(axis, str) and axis in mesh.axis_names):
         raise ValueError(f"`axis` must be an axis of the mesh, {_names(mesh)}; got {axis!r}.")
