@@ -29,6 +29,7 @@ extensions = [
     "mathfont",
     "mathml",
     "rectifier",
+    "schemes",
 ]
 exclude_patterns = ["_ext"]
 
