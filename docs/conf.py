@@ -37,6 +37,8 @@ exclude_patterns = ["_ext"]
 highlight_language = "none"
 # Every reference is found, or the build fails.
 nitpicky = True
+# Types of fields of states that have no public name.
+nitpick_ignore = [("py:class", "Sum"), ("py:class", "radam_optax._numerics.Average")]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 python_maximum_signature_line_length = 88

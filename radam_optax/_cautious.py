@@ -17,22 +17,41 @@ def cautious(inner: Link, *, floor: Forgetting = 1e-3) -> Optimizer:
 
     ::
 
-        u * [u g > 0] / max(mean of [u g > 0], floor)          the mean is that of a leaf
+        agreed = [u g > 0]                           u is what ``inner`` makes of the gradient g
+        out    = u agreed / max(mean(agreed), floor)           one mean for each leaf
 
-    Its state is that of ``inner``. The mean is one over all devices that a leaf is divided over; inside
-    ``shard_map`` it is that of the device's part.
+    Of a leaf that is divided over devices the mean is that of the whole leaf; inside ``shard_map`` it is that
+    of the device's part. The floor is that of timm; the paper adds a small number to the mean.
 
     Args:
-      inner: from gradients to a direction of ascent, before the learning rate, as any ``scale_by_*``::
+      inner: Transformation from gradients to a direction of ascent, before the learning rate, such as
+        ``rx.scale_by_radam()``.
+      floor: Least mean that the rest is divided by, dimensionless, in (0, 1]; what remains grows by at most
+        its inverse. Default: 1e-3.
 
-          optax.chain(rx.cautious(rx.scale_by_radam()), rx.scale_by_learning_rate(1e-3))
-
-      floor: the least mean, dimensionless, in (0, 1]; it bounds how much what remains can grow.
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs` with the state of ``inner``.
 
     Raises:
-      ValueError: ``inner`` is a complete optimizer of this package, whose updates point the other way.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``inner`` is a complete optimizer of this package, whose updates point the other way; or an
+        argument is outside its domain.
 
-    Source: Liang et al. (2024), Algorithm 2; the floor is that of timm.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> optimizer = optax.chain(rx.cautious(rx.scale_by_radam()), rx.scale_by_learning_rate(0.1))
+      >>> state = optimizer.init(jnp.zeros(2))
+      >>> for gradient in (jnp.array([1.0, -2.0]), jnp.array([1.0, 0.5])):
+      ...     updates, state = optimizer.update(gradient, state)
+      >>> print(np.asarray(updates).round(4))  # The momentum of the second element is still negative.
+      [-0.2  0. ]
+
+    References:
+      Liang et al. (2024), Cautious Optimizers: Improving Training with One Line of Code, Algorithm 2.
+      https://arxiv.org/abs/2411.16085
     """
     check_direction("cautious", "inner", inner)
     inner = optax.with_extra_args_support(inner)

@@ -23,9 +23,13 @@ from radam_optax._core.values import Scalar, ScalarOrSchedule, as_scalar, in_dty
 
 
 class Clock(NamedTuple):
-    """How many updates a link has seen."""
+    """How many updates a link has seen.
 
-    count: jax.Array  # shape=(), dtype=int32.
+    Attributes:
+      count: Number of updates so far, shape (), int32. It stays at the last int32.
+    """
+
+    count: jax.Array
 
 
 class Time(NamedTuple):
@@ -48,8 +52,7 @@ class Weights(NamedTuple):
         return 1 / self.total if is_static(self.total) else lax.reciprocal(self.total)
 
 
-@property
-def count(state: Any) -> jax.Array:
+def count_of(state: Any) -> jax.Array:
     """The number of updates that a link has seen by its own clock; shape=(), dtype=int32."""
     if not state.clock:
         raise AttributeError(

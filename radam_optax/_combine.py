@@ -35,14 +35,24 @@ from radam_optax._core.values import Optimizer
 class ScaleByAdaptiveRateState(NamedTuple):
     """State of :func:`scale_by_adaptive_rate`.
 
-    What its links keep is read from it by the names that it has in optax's states.
+    What its links keep is read from it by the names that it has in optax's states: ``mu``, ``nu``,
+    ``nu_max``, ``sum_of_squares`` and ``count``.
+
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      momentum: State of the momentum, phi.
+      rate: State of the rate, psi.
     """
 
-    clock: Clock | tuple[()]  # Of all its links; (): none counts, or it is that of the link around this one.
+    clock: Clock | tuple[()]
     momentum: optax.OptState
     rate: optax.OptState
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
     @property
     def mu(self) -> optax.Updates:
@@ -76,22 +86,52 @@ class ScaleByAdaptiveRateState(NamedTuple):
 
 @validated
 def scale_by_adaptive_rate(rate: Link | None = None, momentum: Link | None = None) -> Optimizer:
-    """The generic method: ``updates = momentum(g) * rate(g)``.
+    """The generic method: a momentum times an adaptive learning rate, both made of the gradients.
 
-    Either may have such a product among its links: LaProp and ADOPT are the momentum of gradients that have
-    been scaled before. All of them go by one clock.
+    ::
+
+        m   = momentum(g_1, ..., g_t)
+        l   = rate(g_1, ..., g_t)
+        out = m l                                    elementwise
+
+    Every optimizer of this package is such a product. Either factor may have another product among its links:
+    LaProp and ADOPT are the momentum of gradients that have been scaled before. All links go by one clock.
 
     Args:
-      rate: psi, a chain of links from the gradient to the elementwise learning rate. It receives the
-        momentum as the extra argument ``momentum=``, and the gradient that the outermost product was given as
-        ``gradient=``. None is 1: the momentum is the update.
-      momentum: phi; None (:func:`optax.identity`) is the gradient itself.
+      rate: Transformation from the gradient to the elementwise learning rate, psi, such as
+        ``optax.chain(rx.second_moment(0.999), rx.inverse_root())``. It receives the momentum as the extra
+        argument ``momentum=``, and the gradient that the outermost product was given as ``gradient=``. None
+        is 1: the momentum is the update. Default: None.
+      momentum: Transformation from the gradient to the momentum, phi. None: the gradient itself.
+        Default: None.
 
     Returns:
-      A transformation whose updates have the dtype of the gradients, or that of the parameters, if these
-      are given and it is wider.
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are a direction of ascent, before a
+      learning rate, in the dtype of the gradients, or that of the parameters if these are given and it is
+      wider. Its state is a :class:`ScaleByAdaptiveRateState`.
 
-    Source: Reddi et al. (2018), Algorithm 1; Liu et al. (2020), Algorithm 1.
+    Raises:
+      TypeError: ``rate`` or ``momentum`` is no gradient transformation.
+      ValueError: Updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> rate = optax.chain(rx.second_moment(0.999), rx.inverse_root(), rx.scale_by_rectification(0.999))
+      >>> radam = rx.scale_by_adaptive_rate(rate, momentum=rx.first_moment(0.9))
+      >>> gradient = jnp.array([1.0, -2.0])
+      >>> updates, state = radam.update(gradient, radam.init(gradient))
+      >>> print(np.asarray(updates).round(4))  # At first the rate of RAdam is 1.
+      [ 1. -2.]
+
+    References:
+      Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 1.
+      https://arxiv.org/abs/1904.09237
+
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 1.
+      https://arxiv.org/abs/1908.03265
     """
     phi = optax.with_extra_args_support(optax.identity() if momentum is None else momentum)
     psi = optax.with_extra_args_support(_no_rate() if rate is None else rate)
@@ -132,24 +172,52 @@ def _no_rate() -> optax.GradientTransformation:
 
 
 class FreezeUntilState(NamedTuple):
-    """State of :func:`freeze_until`."""
+    """State of :func:`freeze_until`.
 
-    clock: Clock | tuple[()]  # (): that of the link around it.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      inner: State of the transformation that is held back.
+    """
+
+    clock: Clock | tuple[()]
     inner: optax.OptState
 
 
 @validated
 def freeze_until(inner: Link, steps: Count) -> Optimizer:
-    """Holds ``inner`` back: for the first ``steps`` updates its state stays and its output is zero.
+    """Holds a transformation back: for the first ``steps`` updates its state stays and its output is zero.
 
-    As the momentum of :func:`scale_by_adaptive_rate` it makes Adam-2k, where only the rate learns at
-    first. The count of ``inner`` starts when it is released.
+    As the momentum of :func:`scale_by_adaptive_rate` it makes Adam-2k, where only the rate learns at first.
+    The count of ``inner`` starts when it is released.
 
     Args:
-      inner: the transformation to hold back.
-      steps: number of updates, a whole number >= 0.
+      inner: Transformation to hold back, of this package or not.
+      steps: Number of updates to hold back, a whole number >= 0.
 
-    Source: Liu et al. (2020), section 3.1.
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs`. What comes out is that of ``inner``, or 0. Its state
+      is a :class:`FreezeUntilState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.freeze_until(rx.first_moment(0.9), steps=1), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> for _ in range(2):
+      ...     out, state = link.update(gradient, state)
+      ...     print(np.asarray(out).round(4))
+      [0. 0.]
+      [ 1. -2.]
+
+    References:
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, section 3.1.
+      https://arxiv.org/abs/1908.03265
     """
     inner = optax.with_extra_args_support(inner)
 
@@ -172,21 +240,41 @@ def freeze_until(inner: Link, steps: Count) -> Optimizer:
 
 @validated
 def project(projection_fn: Annotated[Callable[[Any], Any], function]) -> optax.GradientTransformation:
-    """Changes the updates so that the parameters land in a set: ``P(params + updates) - params``.
+    """Changes the updates so that the parameters land in a set.
 
-    It belongs at the end of a chain, behind the learning rate. Elements that the projection leaves
-    alone keep their update to the last bit; the others arrive to within one rounding.
+    ::
+
+        out = P(params + updates) - params
+
+    It belongs at the end of a chain, behind the learning rate. Elements that the projection leaves alone keep
+    their update to the last bit; the others arrive to within one rounding. The paper's projection is in the
+    norm of the root of the second moment, which on a box is the same, since both clip each coordinate.
 
     Args:
-      projection_fn: P, from a tree of parameters to one of the same structure, for example
+      projection_fn: Projection P, from a tree of parameters to one of the same structure, for example
         ``lambda x: optax.projections.projection_box(x, -1.0, 1.0)``.
+
+    Returns:
+      An :class:`optax.GradientTransformation` without state.
 
     Raises:
       TypeError: ``projection_fn`` is not a function.
       ValueError: ``update`` is called without ``params``, or the projection returns another tree.
 
-    Source: Reddi et al. (2018), Algorithm 1: Pi in the norm of sqrt(V_t), which on a box is the
-    Euclidean projection, since both clip each coordinate.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> box = rx.project(lambda p: optax.projections.projection_box(p, -1.0, 1.0))
+      >>> params, updates = jnp.array([0.9, 0.5]), jnp.array([0.2, 0.2])
+      >>> updates, _ = box.update(updates, box.init(params), params)
+      >>> print(np.asarray(optax.apply_updates(params, updates)).round(4))
+      [1.  0.7]
+
+    References:
+      Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 1.
+      https://arxiv.org/abs/1904.09237
     """
 
     def update(updates, state, params=None):

@@ -1,27 +1,8 @@
 """Links that turn gradients into statistics: moving averages, sums, running maxima.
 
 A first moment serves as the ``momentum`` of :func:`scale_by_adaptive_rate`, a second moment starts
-its ``rate``. Statistics flow in at least float32, whatever the dtype of the gradients.
-
-Parameters that several links share:
-
-``b1``, ``b2``, ``decay``
-    Weight of the past in a moving average, ``average = decay * average + (1 - decay) * newcomer``;
-    dimensionless, in [0, 1). Or a schedule: a callable of the count of past updates (0 at the first),
-    as learning rates have in optax.
-``debias``
-    Divide by the sum of the weights that the average has seen (:func:`total_weight`), since it
-    starts at zero. Exact for scheduled decays too.
-``dtype``
-    Dtype of the state; None: that of the parameter, but at least float32 (in bfloat16 a second
-    moment with b2 = 0.999 never moves: 1 - b2 is under half a unit in the last place), and real for
-    statistics of ``|g|^2``. It stays as it is from ``init`` on, whatever comes in.
-``delayed``
-    None, or what comes out at the first step. Then what comes out of the others is the average as it was
-    before this step's gradient, like a :func:`delay` behind it, but without an array of its own.
-
-All raise ValueError or TypeError for hyperparameters outside their domain, ValueError for updates
-that do not match the state in structure or shape, TypeError for integer or boolean leaves.
+its ``rate``. Statistics flow in at least float32, whatever the dtype of the gradients, and a state's dtype
+stays as it is from ``init`` on.
 """
 
 from __future__ import annotations
@@ -52,13 +33,24 @@ from radam_optax._core.values import Optimizer, value_at
 
 
 class FirstMomentState(NamedTuple):
-    """State of :func:`first_moment` and :func:`nesterov_moment`."""
+    """State of :func:`first_moment` and :func:`nesterov_moment`.
 
-    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
-    mu: optax.Updates  # shapes of the parameters.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      elapsed: Sum of ``-log(b)`` over the decays b of the updates so far, shape (), float32 (float64 in x64
+        mode). ``()``: the decay is constant, or nothing is corrected.
+      mu: Average of the gradients, in gradient units; a tree like the parameters.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+    elapsed: jax.Array | tuple[()]
+    mu: optax.Updates
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
@@ -70,21 +62,46 @@ def first_moment(
     delayed: Real | None = None,
     dtype: AnyDType = None,
 ) -> optax.GradientTransformation:
-    r"""Moving average of the gradient: Adam's momentum.
+    """Moving average of the gradient: Adam's momentum.
 
     ::
 
-        mu_t = b1 mu_{t-1} + (1 - b1) g_t          mu_0 = initial
-        out  = mu_t / (1 - b1^t)                   out = mu_t without debias
+        mu_t = b1 mu_{t-1} + (1 - b1) g_t            mu_0 = initial
+        out  = mu_t / (1 - b1^t)                     out = mu_t without debias
 
     Args:
-      b1: decay, see the head of this module.
-      debias: as there.
-      initial: what ``mu`` starts from, in gradient units.
-      delayed: as there, in gradient units.
-      dtype: dtype of ``mu``, as there.
+      b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
+        [0, 1). A number, or a schedule of the count of past updates.
+      debias: Whether to divide by the sum of the weights that the average has given out, ``1 - b^t`` for a
+        constant decay b, since it starts at zero. Exact for scheduled decays too. Default: True.
+      initial: What the average starts from, in gradient units. Default: 0.0.
+      delayed: What comes out at the first step, in gradient units; at the others it is the average before the
+        gradient of the step, as from a :func:`delay` behind it but without an array for it. None: no delay.
+        Default: None.
+      dtype: Dtype of the state, floating or complex. None: that of the parameter, but at least float32. It
+        stays as it is from ``init`` on, whatever comes in. Default: None.
 
-    Source: Kingma & Ba (2015), Algorithm 1.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the average, in at least float32 whatever
+      the dtype of the gradients. Its state is a :class:`FirstMomentState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.first_moment(0.9, debias=False), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [ 0.1 -0.2]
+
+    References:
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 1.
+      https://arxiv.org/abs/1412.6980
     """
     counts = delayed is not None
 
@@ -132,26 +149,47 @@ def nesterov_moment(
     initial: Real = 0.0,
     dtype: AnyDType = None,
 ) -> optax.GradientTransformation:
-    r"""Moving average of the gradient, looked at one step ahead: NAdam's momentum.
+    """Moving average of the gradient, looked at one step ahead: NAdam's momentum.
 
     ::
 
-        mu_t = b1 mu_{t-1} + (1 - b1) g_t                                        mu_0 = initial
-        out  = a_{t+1} mu_t / (1 - a_1 ... a_{t+1}) + (1 - a_t) g_t / (1 - a_1 ... a_t)
-        out  = a_{t+1} mu_t + (1 - a_t) g_t                                      without debias
+        mu_t = b1 mu_{t-1} + (1 - b1) g_t                                                  mu_0 = initial
+        out  = a_{t+1} mu_t / (1 - a_1 ... a_{t+1}) + (1 - a_t) g_t / (1 - a_1 ... a_t)    a = ahead
+        out  = a_{t+1} mu_t + (1 - a_t) g_t                                                without debias
 
     Args:
-      b1: decay, see the head of this module.
-      ahead: a, the decay that ``out`` is made with; None: b1, the NAdam of Dozat and of optax. In PyTorch's
-        and Keras's it is a schedule that rises to b1.
-      debias: as there.
-      initial: what ``mu`` starts from, in gradient units.
-      dtype: dtype of ``mu``, as there.
+      b1: Decay of the first moment: the weight of the past in the average of the gradients, dimensionless, in
+        [0, 1). A number, or a schedule of the count of past updates.
+      ahead: Decay a that the output is made with, dimensionless, in [0, 1). A number, or a schedule of the
+        count of past updates. None: b1, the NAdam of Dozat and of optax; in PyTorch's and Keras's it is a
+        schedule that rises to b1. Default: None.
+      debias: Whether to divide by the sum of the weights that the average has given out, ``1 - b^t`` for a
+        constant decay b, since it starts at zero. Exact for scheduled decays too. Default: True.
+      initial: What the average starts from, in gradient units. Default: 0.0.
+      dtype: Dtype of the state, floating or complex. None: that of the parameter, but at least float32. It
+        stays as it is from ``init`` on, whatever comes in. Default: None.
 
     Returns:
-      A transformation with a :class:`FirstMomentState`, whose clock is that of ``ahead``.
+      An :class:`optax.GradientTransformation`. What comes out is the momentum, in at least float32 whatever
+      the dtype of the gradients. Its state is a :class:`FirstMomentState`, whose clock is that of ``ahead``.
 
-    Source: Dozat (2016), Algorithm 2.
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.nesterov_moment(0.9), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [ 1.4737 -2.9474]
+
+    References:
+      Dozat (2016), Incorporating Nesterov Momentum into Adam, Algorithm 2.
+      https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     """
     a = b1 if ahead is None else ahead
     counts = callable(b1)
@@ -180,13 +218,24 @@ def _look_ahead(g, mu, old, new, of_mu, of_g):
 
 
 class SecondMomentState(NamedTuple):
-    """State of :func:`second_moment` and :func:`yogi_moment`."""
+    """State of :func:`second_moment` and :func:`yogi_moment`.
 
-    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
-    nu: optax.Updates  # shapes of the parameters, real.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      elapsed: Sum of ``-log(b)`` over the decays b of the updates so far, shape (), float32 (float64 in x64
+        mode). ``()``: the decay is constant, or nothing is corrected.
+      nu: Average of the squared gradients, in gradient units squared; a tree like the parameters, real.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+    elapsed: jax.Array | tuple[()]
+    nu: optax.Updates
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
@@ -198,22 +247,53 @@ def second_moment(
     delayed: NonNegative | None = None,
     dtype: RealDType = None,
 ) -> optax.GradientTransformation:
-    r"""Moving average of the squared gradient.
+    """Moving average of the squared gradient.
 
     ::
 
-        nu_t = b2 nu_{t-1} + (1 - b2) |g_t|^2      nu_0 = initial
-        out  = nu_t / (1 - b2^t)                   out = nu_t without debias
+        nu_t = b2 nu_{t-1} + (1 - b2) |g_t|^2        nu_0 = initial
+        out  = nu_t / (1 - b2^t)                     out = nu_t without debias
+
+    With ``lambda count: 1 - 1 / (count + 1)`` as b2 it is the mean of all squares (AdamNC). Of complex
+    gradients it is that of the squared modulus, and real.
 
     Args:
-      b2: decay, see the head of this module; ``lambda count: 1 - 1 / (count + 1)`` makes ``nu`` the
-        mean of all squares (AdamNC).
-      debias: as there.
-      initial: what ``nu`` starts from, in gradient units squared, >= 0.
-      delayed: as there, in gradient units squared, >= 0.
-      dtype: dtype of ``nu``, as there.
+      b2: Decay of the second moment: the weight of the past in the average of squared gradients,
+        dimensionless, in [0, 1). A number, or a schedule of the count of past updates.
+      debias: Whether to divide by the sum of the weights that the average has given out, ``1 - b^t`` for a
+        constant decay b, since it starts at zero. Exact for scheduled decays too. Default: True.
+      initial: What the average of squares starts from, in gradient units squared, >= 0. Default: 0.0.
+      delayed: What comes out at the first step of the squares, in gradient units squared, >= 0; at the others
+        it is the average before the gradient of the step, as from a :func:`delay` behind it but without an
+        array for it. None: no delay. Default: None.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
 
-    Source: Kingma & Ba (2015), Algorithm 1; Reddi et al. (2018), Algorithm 3 for schedules.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the statistic, in at least float32 whatever
+      the dtype of the gradients. Its state is a :class:`SecondMomentState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.second_moment(0.999), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [1. 4.]
+
+    References:
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 1.
+      https://arxiv.org/abs/1412.6980
+
+      Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 3, for schedules.
+      https://arxiv.org/abs/1904.09237
     """
     return _moving(b2, debias, initial, dtype, delayed)
 
@@ -226,16 +306,46 @@ def yogi_moment(
     initial: NonNegative = 1e-6,
     dtype: RealDType = None,
 ) -> optax.GradientTransformation:
-    r"""Yogi's second moment, which changes by at most ``(1 - b2) |g|^2`` in a step.
+    """Yogi's second moment, which changes by at most ``(1 - b2) |g|^2`` in a step.
 
     ::
 
         nu_t = nu_{t-1} - (1 - b2) sign(nu_{t-1} - |g_t|^2) |g_t|^2      nu_0 = initial
         out  = nu_t / (1 - b2^t)                                         out = nu_t without debias
 
-    Args: those of :func:`second_moment`, but ``delayed``.
+    The division by 1 - b2^t is optax's, not the paper's.
 
-    Source: Zaheer et al. (2018), Algorithm 2. The division by 1 - b2^t is optax's, not the paper's.
+    Args:
+      b2: Decay of the second moment: the weight of the past in the average of squared gradients,
+        dimensionless, in [0, 1). A number, or a schedule of the count of past updates.
+      debias: Whether to divide by the sum of the weights that the average has given out, ``1 - b^t`` for a
+        constant decay b, since it starts at zero. Exact for scheduled decays too. Default: True.
+      initial: What the average of squares starts from, in gradient units squared, >= 0. Default: 1e-6.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
+
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the statistic, in at least float32 whatever
+      the dtype of the gradients. Its state is a :class:`SecondMomentState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.yogi_moment(0.9, debias=False), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [0.1 0.4]
+
+    References:
+      Zaheer et al. (2018), Adaptive Methods for Nonconvex Optimization, Algorithm 2.
+      https://proceedings.neurips.cc/paper/2018/hash/90365351ccc7437a1309dc64e4db32a3-Abstract.html
     """
     return _moving(b2, debias, initial, dtype, additive=True)
 
@@ -278,14 +388,26 @@ def _additive_average_of_squares(g, nu, old, new, share):
 
 
 class CenteredSecondMomentState(NamedTuple):
-    """State of :func:`centered_second_moment`."""
+    """State of :func:`centered_second_moment`.
 
-    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
-    mu: optax.Updates  # shapes of the parameters.
-    nu: optax.Updates  # shapes of the parameters, real.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      elapsed: Sum of ``-log(b)`` over the decays b of the updates so far, shape (), float32 (float64 in x64
+        mode). ``()``: the decay is constant, or nothing is corrected.
+      mu: Average of the gradients, in gradient units; a tree like the parameters.
+      nu: Average of the squared gradients, in gradient units squared; a tree like the parameters, real.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+    elapsed: jax.Array | tuple[()]
+    mu: optax.Updates
+    nu: optax.Updates
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
@@ -296,19 +418,48 @@ def centered_second_moment(
     initial: NonNegative = 0.0,
     dtype: RealDType = None,
 ) -> optax.GradientTransformation:
-    r"""Moving variance of the gradient.
+    """Moving variance of the gradient.
 
     ::
 
-        mu_t = b2 mu_{t-1} + (1 - b2) g_t,    nu_t = b2 nu_{t-1} + (1 - b2) |g_t|^2
-        out  = max(0, nu_t / c - |mu_t / c|^2)         c = 1 - b2^t, or 1 without debias
+        mu_t = b2 mu_{t-1} + (1 - b2) g_t            nu_t = b2 nu_{t-1} + (1 - b2) |g_t|^2
+        out  = max(0, nu_t / c - |mu_t / c|^2)       c = 1 - b2^t, or 1 without debias
 
-    Under steady gradients the difference rounds to a negative number: it is clamped at 0, where its
-    root would be NaN.
+    Under steady gradients the difference rounds to a negative number, whose root would be NaN: it is clamped
+    at 0. nu starts from ``initial``, mu from 0.
 
-    Args: those of :func:`second_moment`; ``dtype`` is that of ``nu``.
+    Args:
+      b2: Decay of the second moment: the weight of the past in the average of squared gradients,
+        dimensionless, in [0, 1). A number, or a schedule of the count of past updates.
+      debias: Whether to divide by the sum of the weights that the average has given out, ``1 - b^t`` for a
+        constant decay b, since it starts at zero. Exact for scheduled decays too. Default: True.
+      initial: What the average of squares starts from, in gradient units squared, >= 0. Default: 0.0.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
 
-    Source: Graves (2013), eqs. 38-40.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the statistic, in at least float32 whatever
+      the dtype of the gradients. Its state is a :class:`CenteredSecondMomentState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.centered_second_moment(0.9), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> for factor in (1.0, 1.1):
+      ...     out, state = link.update(factor * gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [0.0025 0.01  ]
+
+    References:
+      Graves (2013), Generating Sequences With Recurrent Neural Networks, eqs. 38-40.
+      https://arxiv.org/abs/1308.0850
     """
 
     def init(params):
@@ -335,14 +486,27 @@ def _variance(g, mu, nu, old, new, share):
 
 
 class BeliefMomentState(NamedTuple):
-    """State of :func:`belief_moment`."""
+    """State of :func:`belief_moment`.
 
-    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
-    nu: optax.Updates  # shapes of the parameters, real.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      elapsed: Sum of ``-log(b)`` over the decays b of the updates so far, shape (), float32 (float64 in x64
+        mode). ``()``: the decay is constant, or nothing is corrected.
+      nu: Average of the squared distance between gradient and expectation, in gradient units squared; a tree
+        like the parameters, real.
+      centre: State of the transformation that says what is expected.
+    """
+
+    clock: Clock | tuple[()]
+    elapsed: jax.Array | tuple[()]
+    nu: optax.Updates
     centre: optax.OptState
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
@@ -355,28 +519,52 @@ def belief_moment(
     delayed: NonNegative | None = None,
     dtype: RealDType = None,
 ) -> Optimizer:
-    r"""Moving average of the squared distance between the gradient and what was expected of it.
+    """Moving average of the squared distance between the gradient and what was expected of it.
 
     ::
 
         nu_t = b2 nu_{t-1} + (1 - b2) |g_t - m_t|^2 + eps
-        out  = nu_t / (1 - b2^t)                             out = nu_t without debias
+        out  = nu_t / (1 - b2^t)                     out = nu_t without debias
 
-    m_t is the momentum, which :func:`scale_by_adaptive_rate` hands to its rate as the extra argument
-    ``momentum=``. AdaBelief's is the uncorrected average, ``first_moment(b1, debias=False)``.
+    m is the momentum, which :func:`scale_by_adaptive_rate` hands to its rate. AdaBelief's is the uncorrected
+    average, ``rx.first_moment(b1, debias=False)``.
 
     Args:
-      b2: decay, see the head of this module.
-      debias: as there.
-      eps: added at every step, in gradient units squared, >= 0.
-      centre: a transformation whose output is m_t, for use where the momentum is another one.
-      delayed: as ``debias``, in gradient units squared, >= 0.
-      dtype: dtype of ``nu``, as there.
+      b2: Decay of the second moment: the weight of the past in the average of squared gradients,
+        dimensionless, in [0, 1). A number, or a schedule of the count of past updates.
+      debias: Whether to divide by the sum of the weights that the average has given out, ``1 - b^t`` for a
+        constant decay b, since it starts at zero. Exact for scheduled decays too. Default: True.
+      eps: Added to the average at every step, in gradient units squared, >= 0. Default: 1e-16.
+      centre: Transformation from the gradient to what is expected of it, m, where that is not the momentum.
+        None: the momentum. Default: None.
+      delayed: What comes out at the first step of the squares, in gradient units squared, >= 0; at the others
+        it is the average before the gradient of the step, as from a :func:`delay` behind it but without an
+        array for it. None: no delay. Default: None.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs`. What comes out is the statistic, in at least float32
+      whatever the dtype of the gradients. Its state is a :class:`BeliefMomentState`.
 
     Raises:
-      ValueError: ``update`` is called without ``momentum`` and there is no ``centre``.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``momentum``, outside of a rate, and there is no ``centre``; or
+        an argument is outside its domain, or updates do not match the state in structure or shape.
 
-    Source: Zhuang et al. (2020), Algorithm 2.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> expected = rx.first_moment(0.9, debias=False)
+      >>> link, gradient = rx.belief_moment(0.999, centre=expected), jnp.array([1.0, -2.0])
+      >>> out, state = link.update(gradient, link.init(gradient))
+      >>> print(np.asarray(out).round(4))
+      [0.81 3.24]
+
+    References:
+      Zhuang et al. (2020), AdaBelief Optimizer, Algorithm 2. https://arxiv.org/abs/2010.07468
     """
     predict = optax.with_extra_args_support(_given_momentum() if centre is None else centre)
 
@@ -420,25 +608,57 @@ def _given_momentum() -> optax.GradientTransformationExtraArgs:
 
 
 class InfinityMomentState(NamedTuple):
-    """State of :func:`infinity_moment`."""
+    """State of :func:`infinity_moment`.
 
-    nu: optax.Updates  # shapes of the parameters, real.
+    Attributes:
+      nu: Largest recent gradient, in gradient units; a tree like the parameters, real.
+    """
+
+    nu: optax.Updates
 
 
 @validated
 def infinity_moment(
     b2: FixedDecay = 0.999, eps: NonNegative = 1e-8, *, dtype: RealDType = None
 ) -> optax.GradientTransformation:
-    """The largest recent gradient: ``nu_t = max(b2 nu_{t-1}, |g_t| + eps)``, AdaMax's statistic.
+    """The largest recent gradient: AdaMax's statistic.
 
-    It is no square: the rate that belongs to it is ``chain(infinity_moment(b2), power(-1.0))``.
+    ::
+
+        nu_t = max(b2 nu_{t-1}, |g_t| + eps)         nu_0 = 0
+
+    It is no square: the rate that belongs to it is ``optax.chain(rx.infinity_moment(b2), rx.power(-1.0))``.
+    The paper has no eps; it stands where optax and PyTorch have it.
 
     Args:
-      b2: what is left of the maximum after a step, dimensionless, in [0, 1).
-      eps: added to every gradient, in gradient units, >= 0.
-      dtype: dtype of ``nu``, see the head of this module.
+      b2: Decay of the maximum: what is left of it after a step, dimensionless, in [0, 1). A number, no
+        schedule. Default: 0.999.
+      eps: Added to the size of each gradient, in gradient units, >= 0. Default: 1e-8.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
 
-    Source: Kingma & Ba (2015), Algorithm 2; eps stands where optax and PyTorch have it, the paper has none.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the statistic, in at least float32 whatever
+      the dtype of the gradients. Its state is an :class:`InfinityMomentState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.infinity_moment(), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [1. 2.]
+
+    References:
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 2.
+      https://arxiv.org/abs/1412.6980
     """
 
     def init(params):
@@ -459,20 +679,51 @@ def _largest(g, nu, decay, eps):
 
 
 class SumOfSquaresState(NamedTuple):
-    """State of :func:`sum_of_squares`."""
+    """State of :func:`sum_of_squares`.
 
-    sum_of_squares: optax.Updates  # shapes of the parameters, real.
+    Attributes:
+      sum_of_squares: Sum of the squared gradients, in gradient units squared; a tree like the parameters,
+        real.
+    """
+
+    sum_of_squares: optax.Updates
 
 
 @validated
 def sum_of_squares(initial: NonNegative = 0.0, *, dtype: RealDType = None) -> optax.GradientTransformation:
-    """Sum of all squared gradients, ``initial + |g_1|^2 + ... + |g_t|^2``: AdaGrad's statistic.
+    """Sum of all squared gradients: AdaGrad's statistic.
+
+    ::
+
+        s_t = s_{t-1} + |g_t|^2                      s_0 = initial
 
     Args:
-      initial: what the sum starts from, in gradient units squared, >= 0.
-      dtype: dtype of the sum, see the head of this module.
+      initial: What the sum starts from, in gradient units squared, >= 0. Default: 0.0.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
 
-    Source: Duchi et al. (2011), Figure 1.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the statistic, in at least float32 whatever
+      the dtype of the gradients. Its state is a :class:`SumOfSquaresState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.sum_of_squares(0.1), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [1.1 4.1]
+
+    References:
+      Duchi et al. (2011), Adaptive Subgradient Methods for Online Learning and Stochastic Optimization,
+      Figure 1. https://jmlr.org/papers/v12/duchi11a.html
     """
 
     def init(params):
@@ -493,23 +744,56 @@ def _add_square(g, total):
 
 
 class AmsgradMaxState(NamedTuple):
-    """State of :func:`amsgrad_max`."""
+    """State of :func:`amsgrad_max`.
 
-    nu_max: optax.Updates  # shapes of the parameters, real.
+    Attributes:
+      nu_max: Running maximum of the second moment, in gradient units squared; a tree like the parameters,
+        real.
+    """
+
+    nu_max: optax.Updates
 
 
 @validated
 def amsgrad_max(decay: Forgetting = 1.0, *, dtype: RealDType = None) -> optax.GradientTransformation:
-    """Running maximum of a second moment: ``nu_max = max(decay nu_max, nu)``.
+    """Running maximum of a second moment.
 
-    Where it stands among the links of a rate decides which AMSGrad it is (:func:`scale_by_amsgrad`).
+    ::
+
+        nu_max_t = max(decay nu_max_{t-1}, nu_t)     nu_max_0 = 0
+
+    Where it stands among the links of a rate decides which AMSGrad it is: before or behind the bias
+    correction.
 
     Args:
-      decay: dimensionless, in (0, 1]. 1 is the paper's; below 1 the maximum slowly forgets, so that
-        one spike does not slow the training down for ever (an extension).
-      dtype: dtype of ``nu_max``, see the head of this module.
+      decay: What is left of the maximum after a step, dimensionless, in (0, 1]. 1 never forgets, as in the
+        paper; below 1 one spike does not slow the training down for ever (an extension). Default: 1.0.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
 
-    Source: Reddi et al. (2018), Algorithm 2.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the maximum, in at least float32. Its state
+      is an :class:`AmsgradMaxState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.amsgrad_max(decay=0.9), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> for nu in (gradient**2, gradient * 0):
+      ...     out, state = link.update(nu, state)
+      >>> print(np.asarray(out).round(4))
+      [0.9 3.6]
+
+    References:
+      Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 2.
+      https://arxiv.org/abs/1904.09237
     """
 
     def init(params):
@@ -530,27 +814,63 @@ def _maximum(nu, nu_max, decay):
 
 
 class DebiasState(NamedTuple):
-    """State of :func:`debias`."""
+    """State of :func:`debias`.
 
-    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      elapsed: Sum of ``-log(b)`` over the decays b of the updates so far, shape (), float32 (float64 in x64
+        mode). ``()``: the decay is constant, or nothing is corrected.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+    elapsed: jax.Array | tuple[()]
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
 def debias(decay: Decay, *, power: Real = 1.0) -> optax.GradientTransformation:
-    """Division by ``(1 - decay^t)^power``, as a link of its own.
+    """Bias correction of a moment, as a link of its own.
 
-    It puts the bias correction of a moment somewhere else in the line: after :func:`amsgrad_max`
-    (PyTorch), or with ``power=-0.5`` behind :func:`inverse_root`, so that eps stands beside the
-    uncorrected root (the authors of RAdam).
+    ::
+
+        out = x / (1 - decay^t)^power                of what comes in, x
+
+    It puts the correction somewhere else in the line: behind :func:`amsgrad_max` (PyTorch), or with
+    ``power=-0.5`` behind :func:`inverse_root`, so that eps stands beside the uncorrected root (the authors of
+    RAdam).
 
     Args:
-      decay: decay of the moment to correct, see the head of this module.
-      power: 1.0 for a moment, 0.5 for its root, -0.5 for the inverse of its root.
+      decay: Decay of the moment to correct, dimensionless, in [0, 1). A number, or a schedule of the count of
+        past updates.
+      power: Power of the sum of weights that is divided by, dimensionless: 1.0 for a moment, 0.5 for its
+        root, -0.5 for the inverse of its root. Default: 1.0.
 
-    Source: Kingma & Ba (2015), section 3.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is what comes in, corrected. Its state is a
+      :class:`DebiasState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.debias(0.9), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [ 10. -20.]
+
+    References:
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, section 3.
+      https://arxiv.org/abs/1412.6980
     """
 
     def init(params):

@@ -16,15 +16,28 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
     """Where RAdam stands after its last update.
 
     Args:
-      state: the state of any optimizer that holds one :func:`scale_by_rectification`.
+      state: State of any optimizer that holds one :func:`scale_by_rectification`, however deep.
 
     Returns:
-      Arrays of shape (): "count", the updates so far (int32); "rho", the length of the moving average
-      (dimensionless; 0 before the first update); "r", the rectifier (dimensionless, 0 to 1);
+      A dictionary of arrays of shape (): "count", the updates so far (int32); "rho", the length of the moving
+      average (dimensionless, 0 before the first update); "r", the rectifier (dimensionless, 0 to 1);
       "adaptive", whether rho has passed the threshold, so that r is in force (bool).
 
     Raises:
-      ValueError: the state holds no rectification, or several (hand over a part of it then).
+      ValueError: The state holds no rectification, or several; hand over a part of it then.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import radam_optax as rx
+      >>> optimizer, gradient = rx.radam(1e-3), jnp.array([1.0, -2.0])
+      >>> _, state = optimizer.update(gradient, optimizer.init(gradient))
+      >>> stats = rx.rectification_stats(state)
+      >>> int(stats["count"]), round(float(stats["rho"]), 3), bool(stats["adaptive"])
+      (1, 1.0, False)
+
+    References:
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, section 4.
+      https://arxiv.org/abs/1908.03265
     """
     found = state_of(RectificationState, state)
     return {
@@ -36,16 +49,24 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
 
 
 def step_count(state: optax.OptState) -> jax.Array:
-    """The number of updates so far, int32, where :func:`optax.tree.get` finds several counts.
+    """The number of updates so far, where :func:`optax.tree.get` finds several counts.
 
     Args:
-      state: the state of any optimizer with a ``count`` in one of its links.
+      state: State of any optimizer with a ``count`` in one of its links.
 
     Returns:
-      The largest count: links that were held back (:func:`freeze_until`) have seen less.
+      The largest count, int32 of shape (): links that were held back (:func:`freeze_until`) have seen less.
 
     Raises:
-      ValueError: no link counts its updates.
+      ValueError: No link counts its updates.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import radam_optax as rx
+      >>> optimizer, gradient = rx.adam(1e-3), jnp.array([1.0, -2.0])
+      >>> _, state = optimizer.update(gradient, optimizer.init(gradient))
+      >>> int(rx.step_count(state))
+      1
     """
     counts = [
         jnp.asarray(value)
@@ -60,17 +81,29 @@ def step_count(state: optax.OptState) -> jax.Array:
 def effective_rate(updates: optax.Updates, gradients: optax.Updates) -> jax.Array:
     """The learning rate in effect: root mean square of the updates over that of the gradients.
 
+    ::
+
+        rms(updates) / rms(gradients)                over all leaves
+
     SGD gives its learning rate; an adaptive method gives what SGD would need for steps as large.
 
     Args:
-      updates: what ``update`` returned.
-      gradients: what it was given, a tree of the same structure.
+      updates: Updates that ``update`` returned.
+      gradients: Gradients that it was given, a tree of the same structure.
 
     Returns:
-      Shape (), in units of updates per gradient; 0 if all gradients are 0.
+      An array of shape (), in units of updates per gradient; 0 if all gradients are 0.
 
     Raises:
-      ValueError: the trees do not match.
+      ValueError: The trees do not match.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import radam_optax as rx
+      >>> optimizer, gradient = rx.sgd(0.1), jnp.array([1.0, -2.0])
+      >>> updates, _ = optimizer.update(gradient, optimizer.init(gradient))
+      >>> round(float(rx.effective_rate(updates, gradient)), 4)
+      0.1
     """
     of_updates = _norm(map_leaves(_magnitude, (updates, gradients)))
     of_gradients = _norm(map_leaves(_magnitude, (gradients, updates)))

@@ -1,11 +1,7 @@
 """The catalogue: complete optimizers, each a composition of links and a learning rate.
 
-``learning_rate`` is a number >= 0 or a schedule of the count of past updates. ``weight_decay`` is
-decoupled from the gradient, ``p -= learning_rate * weight_decay * p`` (dimensionless, >= 0, or a
-schedule), and ``mask`` chooses the leaves that decay. The other arguments, their units and the
-errors are those of the transformation that a recipe names, in :mod:`._transforms`. Where optax has
-the function, arguments and defaults are optax's. All return a
-:class:`optax.GradientTransformationExtraArgs`.
+Where optax has the function, arguments and defaults are optax's, and the keyword arguments behind them are
+this package's.
 """
 
 from __future__ import annotations

@@ -34,18 +34,45 @@ Exponent = Annotated[Scalar, number_in("[-2, 2]")]
 def inverse_root(
     eps: NonNegative | None = None, eps_root: NonNegative = 0.0, *, floor: NonNegative | None = None
 ) -> optax.GradientTransformation:
-    """The adaptive learning rate ``1 / (sqrt(v + eps_root) + eps)`` of a second moment v.
+    """The adaptive learning rate of a second moment.
 
-    Where the denominator is 0 the rate is 0, not infinite; derivatives are finite there as well.
+    ::
+
+        l = 1 / (sqrt(v + eps_root) + eps)           of a second moment v
+
+    Where the denominator is 0 the rate is 0, not infinite, and derivatives are finite. In float16 an eps of
+    1e-8 would be 0: the rate is made in at least float32.
 
     Args:
-      eps: outside the root, in gradient units, >= 0. None: 1e-8, or 0 where there is a ``floor``.
-      eps_root: inside the root, in gradient units squared, >= 0. 1e-6 inside acts like 1e-3 outside.
-      floor: the least denominator, in gradient units, >= 0: ``1 / max(sqrt(v + eps_root) + eps, floor)``, as
-        in ADOPT. None: there is none.
+      eps: Added beside the root, in the units of v's root, >= 0. None: 1e-8, or 0 where there is a ``floor``.
+        Default: None.
+      eps_root: Added under the root of the second moment, in gradient units squared, >= 0. 1e-6 there acts
+        like an ``eps`` of 1e-3 where gradients are small. Default: 0.0.
+      floor: Least denominator, in the units of the root of v, >= 0:
+        ``1 / max(sqrt(v + eps_root) + eps, floor)``, as in ADOPT. None: there is none. Default: None.
 
     Returns:
-      A stateless transformation. The rate is in at least float32: in float16 eps = 1e-8 is 0.
+      An :class:`optax.GradientTransformation` without state. What comes out is the rate, in at least float32.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, nu = rx.inverse_root(eps=1.0), jnp.array([0.0, 4.0])
+      >>> rate, _ = link.update(nu, link.init(nu))
+      >>> print(np.asarray(rate).round(4))
+      [1.     0.3333]
+
+    References:
+      Kingma & Ba (2015), Adam: A Method for Stochastic Optimization, Algorithm 1.
+      https://arxiv.org/abs/1412.6980
+
+      Taniguchi et al. (2024), ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate,
+      Algorithm 2, for ``floor``. https://arxiv.org/abs/2411.02853
     """
 
     if eps is None:
@@ -100,15 +127,38 @@ def _inverse_from_floor(v, eps_root, eps, floor):
 
 @validated
 def power(exponent: Exponent) -> optax.GradientTransformation:
-    """A power of a rate: ``l^exponent``, behind :func:`inverse_root` a dial from plain momentum to Adam.
+    """A power of a rate: behind :func:`inverse_root` a dial from plain momentum to Adam.
 
-    A rate of 0 stays 0, also under a negative exponent, but for the exponent 0, which makes every rate 1.
+    ::
+
+        out = l^exponent
+
+    A rate of 0 stays 0, also under a negative exponent; the exponent 0 makes every rate 1.
 
     Args:
-      exponent: dimensionless, in [-2, 2]. 1 leaves the rate as it is; -1 makes one of a statistic that is no
-        square.
+      exponent: Power, dimensionless, in [-2, 2]. 1 leaves the rate as it is; -1 makes one of a statistic that
+        is no square.
 
-    Source: Chen et al. (2020), Padam.
+    Returns:
+      An :class:`optax.GradientTransformation` without state. What comes out is the power, in at least
+      float32.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, rate = rx.power(0.5), jnp.array([0.0, 4.0])
+      >>> out, _ = link.update(rate, link.init(rate))
+      >>> print(np.asarray(out).round(4))
+      [0. 2.]
+
+    References:
+      Chen et al. (2020), Closing the Generalization Gap of Adaptive Gradient Methods, Algorithm 1.
+      https://arxiv.org/abs/1806.06763
     """
 
     def update(updates, state, params=None):
@@ -121,13 +171,24 @@ def power(exponent: Exponent) -> optax.GradientTransformation:
 
 
 class CeilingState(NamedTuple):
-    """State of :func:`ceiling`."""
+    """State of :func:`ceiling`.
 
-    clock: Clock | tuple[()]  # (): not needed, or that of the link around it.
-    elapsed: jax.Array | tuple[()]  # shape=(), dtype=float32; (): not needed.
-    average: optax.Updates  # of past rates; shapes of the parameters, real.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      elapsed: Sum of ``-log(b)`` over the decays b of the updates so far, shape (), float32 (float64 in x64
+        mode). ``()``: the decay is constant, or nothing is corrected.
+      average: Average of the past rates, in the units of rates; a tree like the parameters, real.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+    elapsed: jax.Array | tuple[()]
+    average: optax.Updates
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
@@ -136,13 +197,36 @@ def ceiling(b3: Decay = 0.999, *, dtype: RealDType = None) -> optax.GradientTran
 
     ::
 
-        a_t = b3 a_{t-1} + (1 - b3) l_t,    out = min(l_t, a_t)
+        a_t = b3 a_{t-1} + (1 - b3) l_t              a_0 = 0
+        out = min(l_t, a_t)
 
     Args:
-      b3: decay of the average, dimensionless, in [0, 1), or a schedule of the count of past updates.
-      dtype: dtype of the average; None: that of the parameter, but at least float32, and real.
+      b3: Decay of the average of past rates, dimensionless, in [0, 1). A number, or a schedule of the count
+        of past updates. Default: 0.999.
+      dtype: Dtype of the statistic, real. None: that of the parameter, but at least float32, and real; in
+        bfloat16 an average with a decay of 0.999 would never move. It stays as it is from ``init`` on,
+        whatever comes in. Default: None.
 
-    Source: Ding et al. (2019), AdaMod.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the rate, in at least float32. Its state is
+      a :class:`CeilingState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, rate = rx.ceiling(0.9), jnp.array([1.0, 2.0])
+      >>> out, state = link.update(rate, link.init(rate))
+      >>> print(np.asarray(out).round(4))
+      [0.1 0.2]
+
+    References:
+      Ding et al. (2019), An Adaptive and Momental Bound Method for Stochastic Learning, Algorithm 1.
+      https://arxiv.org/abs/1910.12249
     """
 
     def init(params):
@@ -165,19 +249,44 @@ def _held_down(rate, average, old, new):
 
 @validated
 def atan2_rate(a: NonNegative = 1.27, b: NonNegative = 1.0) -> Optimizer:
-    """The rate that makes a step ``a atan2(m, b sqrt(v))`` of the momentum m: Adam without an eps.
+    """The rate that makes a step an arc tangent of the momentum: Adam without an eps.
 
-    It takes a second moment v, and the momentum from :func:`scale_by_adaptive_rate`. The rate is
-    ``a atan2(|m|, b sqrt(v)) / |m|``, and ``a / (b sqrt(v))`` where m is 0; where both are 0 it is 0.
+    ::
+
+        l = a atan2(|m|, b sqrt(v)) / |m|            of a second moment v and the momentum m
+
+    Where m is 0 it is a / (b sqrt(v)), and where both are 0 it is 0. The defaults are those of the
+    adam-atan2-pytorch package.
 
     Args:
-      a: the largest step is a pi/2 learning rates, dimensionless, >= 0.
-      b: dimensionless, >= 0. For small ``m / sqrt(v)`` the step is a/b of Adam's.
+      a: Factor of the arc tangent, dimensionless, >= 0: no step is larger than a pi/2 learning rates.
+        Default: 1.27.
+      b: Factor of the root, dimensionless, >= 0: where the momentum is small beside the root, the step is a/b
+        of Adam's. Default: 1.0.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs` without state. What comes out is the rate, in at least
+      float32.
 
     Raises:
-      ValueError: ``update`` is called without ``momentum``.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``momentum``, which :func:`scale_by_adaptive_rate` hands over;
+        or an argument is outside its domain.
 
-    Source: Everett et al. (2024), section 5; a = 1.27 and b = 1 are those of the adam-atan2-pytorch package.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> rate = optax.chain(rx.second_moment(0.99), rx.atan2_rate(a=1.0))
+      >>> link, gradient = rx.scale_by_adaptive_rate(rate), jnp.array([1.0, -2.0])
+      >>> updates, _ = link.update(gradient, link.init(gradient))
+      >>> print(np.asarray(updates).round(4))  # A quarter of pi.
+      [ 0.7854 -0.7854]
+
+    References:
+      Everett et al. (2024), Scaling Exponents Across Parameterizations and Optimizers, section 5.
+      https://arxiv.org/abs/2407.05872
     """
 
     def update(updates, state, params=None, **extra_args):
@@ -198,18 +307,41 @@ def _by_angle(m, v, a, b):
 
 @validated
 def update_clipping(eps: NonNegative = 1e-8) -> Optimizer:
-    """The rate ``1 / max(1, rms(g / max(sqrt(v), eps)))`` of a second moment v, one number for each leaf.
+    """The rate that brakes a leaf whose gradient is larger than its second moment knows.
 
-    It brakes where v has not seen gradients as large as this one. Its root mean square is one over all
-    devices that a leaf is divided over; inside ``shard_map`` it is that of the device's part.
+    ::
+
+        l = 1 / max(1, rms(g / max(sqrt(v), eps)))   of a second moment v, one number for each leaf
+
+    Of a leaf that is divided over devices the root mean square is that of the whole leaf; inside
+    ``shard_map`` it is that of the device's part.
 
     Args:
-      eps: the least denominator, in gradient units, >= 0.
+      eps: Least denominator, in gradient units, >= 0. Default: 1e-8.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs` without state. What comes out is the rate, in at least
+      float32.
 
     Raises:
-      ValueError: ``update`` is called without ``gradient``, which :func:`scale_by_adaptive_rate` hands over.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``gradient``, which :func:`scale_by_adaptive_rate` hands over;
+        or an argument is outside its domain.
 
-    Source: Wortsman et al. (2023), StableAdamW, Algorithm 2.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> rate = optax.chain(rx.second_moment(0.99, debias=False), rx.update_clipping())
+      >>> link, gradient = rx.scale_by_adaptive_rate(rate), jnp.array([1.0, -2.0])
+      >>> updates, _ = link.update(gradient, link.init(gradient))
+      >>> print(np.asarray(updates).round(4))
+      [ 0.1 -0.2]
+
+    References:
+      Wortsman et al. (2023), Stable and low-precision training for large-scale vision-language models,
+      Algorithm 2. https://arxiv.org/abs/2304.13013
     """
 
     def update(updates, state, params=None, **extra_args):
@@ -228,16 +360,29 @@ def _brake(g, v, eps):
 
 
 class RectificationState(NamedTuple):
-    """State of :func:`scale_by_rectification`: the step, and what was found there, for logging."""
+    """State of :func:`scale_by_rectification`: the step, and what was found there, for logging.
 
-    clock: Clock | tuple[()]  # (): that of the link around it.
-    t: jax.Array  # shape=(), dtype=int32: the update that the following are of.
-    rho: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
-    r: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode).
-    adaptive: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): 1.0 if r is in force, or 0.0.
-    weights: _numerics.Average | tuple[()] = ()  # Of the average so far; (): constant b2.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      t: Number of the update that the following are of, shape (), int32; 0 before the first.
+      rho: Length of the moving average, dimensionless.
+      r: Rectifier, dimensionless, 0 to 1; 0 where the variance is infinite.
+      adaptive: Whether r is in force, 1.0 or 0.0; shape (), float32 (float64 in x64 mode).
+      weights: Weights that the average has given out, of a scheduled b2. ``()``: b2 is constant. Default: ().
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+    t: jax.Array
+    rho: jax.Array
+    r: jax.Array
+    adaptive: jax.Array
+    weights: _numerics.Average | tuple[()] = ()
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
@@ -249,30 +394,59 @@ def scale_by_rectification(
     variance: VarianceChoice = "first_order",
     length: LengthChoice = "centre_of_mass",
 ) -> optax.GradientTransformation:
-    """RAdam's rectification: ``r_t * rate`` once ``rho_t > threshold``, ``fallback`` until then.
+    """RAdam's rectification of a rate: ``r_t`` times the rate once rho_t is long enough, else a constant.
 
-    At the end of a rate (:func:`scale_by_adaptive_rate`) a fallback of 1 makes the step that of plain
-    momentum. In a chain of updates, where what comes in is a step and not a rate, the only sensible
-    fallback is 0::
+    ::
 
-        optax.chain(scale_by_rms(decay=0.999), scale_by_rectification(0.999, fallback=0.0))
+        rho_inf = 2 / (1 - b2) - 1,    rho_t = rho_inf - 2 t b2^t / (1 - b2^t)
+        r_t     = sqrt((rho_t - 4) (rho_t - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho_t))
+        out     = r_t l                              where rho_t > threshold
+        out     = fallback                           otherwise
+
+    At the end of a rate, in :func:`scale_by_adaptive_rate`, a fallback of 1 makes the step that of plain
+    momentum. In a chain of updates, where what comes in is a step and not a rate, the only sensible fallback
+    is 0: ``optax.chain(rx.scale_by_rms(0.999), rx.scale_by_rectification(0.999, fallback=0.0))``. For a
+    scheduled b2 rho_t is that of the average as it has come about (an extension).
+
+    The paper's threshold is 4; 5 is that of the authors' code, optax and PyTorch.
 
     Args:
-      b2: decay of the second moment in the rate, dimensionless, in [0, 1); or a schedule of the count of past
-        updates, for which rho_t is that of the average as it has come about (an extension).
-      threshold: dimensionless; at least 4 with the first-order variance, at least 2 with the exact
-        one, below which the variance is infinite.
-      fallback: what comes out before the threshold: 1.0, momentum SGD (the paper); 0.0, no update
-        (the authors' package).
-      variance: "first_order" (the paper) or "exact", see :func:`rectification`.
-      length: "centre_of_mass" (the paper) or "variance", see :func:`rectification`.
+      b2: Decay of the second moment: the weight of the past in the average of squared gradients,
+        dimensionless, in [0, 1). A number, or a schedule of the count of past updates. Default: 0.999.
+      threshold: Length rho_t above which the rate is rectified, dimensionless: at least 4 with
+        ``variance="first_order"``, at least 2 with "exact", since below them the variance is infinite. The
+        paper has 4, the authors' code, optax and PyTorch have 5. Default: 5.0.
+      fallback: What comes out before the threshold: 1.0, momentum SGD (the paper), or 0.0, no update (the
+        authors' package). Default: 1.0.
+      variance: Which variance of the rate is matched: "first_order", the paper's, finite for rho > 4, or
+        "exact", finite for rho > 2 (an extension). Default: "first_order".
+      length: Which length the moving average has: "centre_of_mass", the paper's, or "variance", that of the
+        simple average with the same variance (an extension). Default: "centre_of_mass".
+
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the rectified rate, in the dtype that came
+      in. Its state is a :class:`RectificationState`, which :func:`rectification_stats` reads.
 
     Raises:
-      ValueError: see Args. Warns (UserWarning) if b2 is so small that rho_t never gets past the threshold,
-        which ``2/(1-b2) - 1`` is not above then.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``threshold`` is lower than the variance allows, or another argument is outside its domain.
+      UserWarning: b2 is so small that rho_t never exceeds the threshold, 2 / (1 - b2) - 1 <= threshold: the
+        rate is never adaptive.
 
-    Source: Liu et al. (2020), Algorithm 2. There the threshold is 4; 5 is that of the authors' code,
-    optax and PyTorch.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, rate = rx.scale_by_rectification(0.999), jnp.array([3.0])
+      >>> state = link.init(rate)
+      >>> for _ in range(6):
+      ...     out, state = link.update(rate, state)
+      >>> print(f"rho = {state.rho:.3f}, r = {state.r:.4f}, out = {out[0]:.4f}")
+      rho = 5.994, r = 0.0258, out = 0.0775
+
+    References:
+      Liu et al. (2020), On the Variance of the Adaptive Learning Rate and Beyond, Algorithm 2.
+      https://arxiv.org/abs/1908.03265
     """
     finite_from = {"first_order": "[4, inf)", "exact": "[2, inf)"}[variance]
     threshold = number_in(finite_from, f" with `variance`={variance!r}")("threshold", threshold)

@@ -19,18 +19,35 @@ from radam_optax._numerics import Sum, check_sums
 
 
 class ScheduleFreeState(NamedTuple):
-    """State of :func:`schedule_free`."""
+    """State of :func:`schedule_free`.
 
-    clock: Clock | tuple[()]  # (): that of the link around it.
-    weight_sum: Sum  # Of the weights of the average so far.
-    max_lr: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): the largest learning rate so far.
-    b1: jax.Array  # shape=(), dtype=float32 (float64 in x64 mode): where between z and x the parameters are.
-    inner: optax.OptState  # Of the direction.
-    z: optax.Params  # The iterate without averaging; shapes of the parameters.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      weight_sum: Sum of the weights of the average so far, and what its roundings have left out.
+      max_lr: Largest learning rate so far, shape (), float32 (float64 in x64 mode).
+      b1: Place of the parameters y between the iterate z and its average x at the last update; float32
+        (float64 in x64 mode) of shape ().
+      inner: State of the direction.
+      z: Iterate without averaging, in parameter units; a tree like the parameters.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
-    # What an encoding must not make coarser: parameters, whose steps are far smaller than they are.
-    exact = ("z",)
+    clock: Clock | tuple[()]
+    weight_sum: Sum
+    max_lr: jax.Array
+    b1: jax.Array
+    inner: optax.OptState
+    z: optax.Params
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Fields that an encoding must not make coarser; the steps of z are far smaller than it is."""
+        return ("z",)
 
 
 @validated
@@ -43,32 +60,57 @@ def schedule_free(
     *,
     state_dtype: AnyDType = None,
 ) -> Optimizer:
-    r"""Schedule-free learning with any direction: the gradient is taken between an iterate and its average.
+    """Schedule-free learning with any direction: the gradient is taken between an iterate and its average.
 
-    The parameters that are trained are y; z is kept beside them, and the average x follows from both::
+    ::
 
-        d    = direction(gradient at y),    lr = learning_rate(t - 1),    w = t^r (max lr)^weight_lr_power
-        c    = w / (sum of w)                                             0 while the sum is 0
-        y    = (1 - c) y + c z + lr (b1 (1 - c) - 1) d
-        z    = z - lr d
+        d  = direction(gradient at y)                lr = learning_rate(t - 1)
+        w  = t^r max(lr so far)^weight_lr_power      c = w / (sum of w so far), 0 while the sum is 0
+        y  = (1 - c) y + c z + lr (b1 (1 - c) - 1) d
+        z  = z - lr d
 
+    The parameters that are trained are y; z is kept beside them, and the average x follows from both.
     Evaluate and publish x, which :func:`schedule_free_eval_params` gives.
 
+    It is the form of the schedulefree package 1.4. In optax's the weights read the schedule a step later than
+    the updates, and add up in the dtype of the parameters.
+
     Args:
-      direction: from gradients to a direction of ascent without momentum, before the learning rate, such as
-        ``optax.chain(rx.scale_by_rms(0.999, bias_correction=True), rx.add_decayed_weights(0.01))``.
-      learning_rate: of z, >= 0, or a schedule of the count of past updates: a warmup, no decay.
-      b1: how far y is on the way from z to x, dimensionless, in (0, 1]; it takes the place of momentum.
-      r: power of t in the weights of the average, dimensionless, >= 0.
-      weight_lr_power: power of the largest learning rate so far in them, dimensionless, >= 0.
-      state_dtype: dtype of z; None: that of the parameter, but at least float32.
+      direction: Transformation from gradients to a direction of ascent without momentum, before the learning
+        rate, such as ``rx.scale_by_rms(0.999, bias_correction=True)``.
+      learning_rate: Step size of z, >= 0: a number, or a schedule of the count of past updates (0 at the
+        first), which may warm up and need not decay.
+      b1: Place of the parameters y between the iterate z, at 0, and its average x, at 1; dimensionless, in
+        (0, 1]. It takes the place of momentum. Default: 0.9.
+      r: Power of t in the weights of the average, dimensionless, >= 0. Default: 0.0.
+      weight_lr_power: Power of the largest learning rate so far in the weights of the average, dimensionless,
+        >= 0. Default: 2.0.
+      state_dtype: Dtype of z, floating or complex. None: that of the parameter, but at least float32.
+        Default: None.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters. Its
+      state is a :class:`ScheduleFreeState`, with ``count`` and ``z``.
 
     Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
       ValueError: ``direction`` is a complete optimizer of this package, whose learning rate belongs here; or
-        ``update`` is called without ``params``.
+        ``update`` is called without ``params``; or an argument is outside its domain.
 
-    Source: Defazio et al. (2024), Algorithm 1, in the form of the schedulefree package 1.4. In optax's the
-    weights read the schedule a step later than the updates, and add up in the parameters' dtype.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> optimizer, params = rx.schedule_free(rx.scale_by_rms(0.999), 0.1), jnp.array([1.0, -2.0])
+      >>> state = optimizer.init(params)
+      >>> updates, state = optimizer.update(params, state, params)  # The gradient of |p|^2 / 2 is p.
+      >>> params = optax.apply_updates(params, updates)
+      >>> print(np.asarray(rx.schedule_free_eval_params(state, params)).round(4))
+      [-2.1623  1.1623]
+
+    References:
+      Defazio et al. (2024), The Road Less Scheduled, Algorithm 1. https://arxiv.org/abs/2405.15682
     """
     check_direction("schedule_free", "direction", direction)
     inner = optax.with_extra_args_support(direction)
@@ -120,34 +162,72 @@ def _step(d, y, z, c, lr, of_step):
 
 @validated
 def schedule_free_eval_params(state: Tree, params: Tree) -> Any:
-    """The parameters to evaluate: the average ``x = y + (1 - 1/b1) (z - y)``.
+    """The parameters to evaluate and to publish: the average of the iterates.
+
+    ::
+
+        x = y + (1 - 1/b1) (z - y)
+
+    What is not trained, by a mask or as an integer, is its own average.
 
     Args:
-      state: of an optimizer that has one :func:`schedule_free` anywhere in it.
-      params: y, what the optimizer trains.
+      state: State of an optimizer that holds one :func:`schedule_free`, however deep.
+      params: Parameters that the optimizer trains, y.
 
     Returns:
       A tree like ``params``.
 
     Raises:
-      ValueError: the state holds no :class:`ScheduleFreeState`, or several.
+      ValueError: The state holds no :class:`ScheduleFreeState`, or several.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> optimizer, params = rx.schedule_free_sgd(0.1), jnp.array([1.0, -2.0])
+      >>> updates, state = optimizer.update(params, optimizer.init(params), params)
+      >>> averaged = rx.schedule_free_eval_params(state, optax.apply_updates(params, updates))
+      >>> print(np.asarray(averaged).round(4))
+      [ 0.9 -1.8]
+
+    References:
+      Defazio et al. (2024), The Road Less Scheduled, Algorithm 1. https://arxiv.org/abs/2405.15682
     """
     return _between(state, params, lambda b1: 1 - 1 / b1)
 
 
 @validated
 def schedule_free_train_params(state: Tree, params: Tree) -> Any:
-    """The parameters to go on training with: ``y = x + (1 - b1) (z - x)``.
+    """The parameters to go on training with, from those to evaluate.
+
+    ::
+
+        y = x + (1 - b1) (z - x)
 
     Args:
-      state: as for :func:`schedule_free_eval_params`.
-      params: x, what that function gave.
+      state: State of an optimizer that holds one :func:`schedule_free`, however deep.
+      params: Parameters to evaluate, x, which :func:`schedule_free_eval_params` gave.
 
     Returns:
       A tree like ``params``.
 
     Raises:
-      ValueError: the state holds no :class:`ScheduleFreeState`, or several.
+      ValueError: The state holds no :class:`ScheduleFreeState`, or several.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> optimizer, params = rx.schedule_free_sgd(0.1), jnp.array([1.0, -2.0])
+      >>> updates, state = optimizer.update(params, optimizer.init(params), params)
+      >>> averaged = rx.schedule_free_eval_params(state, optax.apply_updates(params, updates))
+      >>> print(np.asarray(rx.schedule_free_train_params(state, averaged)).round(4))
+      [ 0.9 -1.8]
+
+    References:
+      Defazio et al. (2024), The Road Less Scheduled, Algorithm 1. https://arxiv.org/abs/2405.15682
     """
     return _between(state, params, lambda b1: 1 - b1)
 

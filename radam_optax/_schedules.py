@@ -105,7 +105,7 @@ def inverse_sqrt_decay(init_value: NonNegative) -> Schedule:
 def from_first(b2: Decay) -> Schedule:
     """Decay of an average that starts at its first term: 0 at the first update and ``b2`` from then on.
 
-    ``second_moment(from_first(b2), debias=False)`` starts at nu_1 = ``|g_1|^2``, as in ADOPT: nothing to correct.
+    ``second_moment(from_first(b2), debias=False)`` starts at nu_1 = ``|g_1|^2``, as in ADOPT, with no bias.
 
     Args:
       b2: Decay from the second update on, dimensionless, in [0, 1). A number, or a schedule of the count of

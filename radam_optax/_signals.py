@@ -32,9 +32,14 @@ from radam_optax._core.values import Optimizer, is_static, value_at
 
 
 class DelayState(NamedTuple):
-    """State of :func:`delay`."""
+    """State of :func:`delay`.
 
-    held: tuple[optax.Updates, ...]  # What has come in and not gone out, the oldest first.
+    Attributes:
+      held: What has come in and not gone out, the oldest first; trees like the parameters, in the units of
+        the input.
+    """
+
+    held: tuple[optax.Updates, ...]
 
 
 @validated
@@ -45,19 +50,49 @@ def delay(
     real: Flag = False,
     dtype: AnyDType = None,
 ) -> optax.GradientTransformation:
-    """What came in some steps ago: ``out_t = in_{t - steps}``, and ``initial`` until there is one.
+    """What came in some steps ago.
 
-    Behind an average, its own argument ``delayed`` does the same for one step, and needs no array for it.
+    ::
+
+        out_t = in_{t-steps}                         initial, until there is one
+
+    Behind an average, its own argument ``delayed`` does the same for one step and needs no array for it.
 
     Args:
-      steps: how many updates, a whole number in [1, 1000]. Each takes an array of the parameter's shape, and
-        time to move it.
-      initial: what comes out of the first ``steps`` updates, in the units of what comes in.
-      real: whether what comes in is real where the parameter is complex, as a second moment is.
-      dtype: dtype of what is held; None: that of the parameter, but at least float32.
+      steps: Number of updates that the input is held for, a whole number in [1, 1000]. Each takes an array of
+        the parameter's shape. Default: 1.
+      initial: What comes out of the first updates, until there is something to come out; in units of the
+        input. Default: 0.0.
+      real: Whether what comes in is real where the parameter is complex, as a second moment is.
+        Default: False.
+      dtype: Dtype of the state, floating or complex. None: that of the parameter, but at least float32. It
+        stays as it is from ``init`` on, whatever comes in. Default: None.
 
-    Source: Zhou et al. (2019), AdaShift; Taniguchi et al. (2024), ADOPT, whose rate has not seen the
-    gradient that it scales.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the input of an earlier step. Its state is a
+      :class:`DelayState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.delay(initial=1.0), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> for _ in range(2):
+      ...     out, state = link.update(gradient, state)
+      ...     print(np.asarray(out))
+      [1. 1.]
+      [ 1. -2.]
+
+    References:
+      Zhou et al. (2019), AdaShift. https://arxiv.org/abs/1810.00143
+
+      Taniguchi et al. (2024), ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate,
+      Algorithm 2. https://arxiv.org/abs/2411.02853
     """
 
     def init(params):
@@ -79,12 +114,21 @@ def _exchange(x, held):
 
 
 class MixtureState(NamedTuple):
-    """State of :func:`mixture`."""
+    """State of :func:`mixture`.
 
-    clock: Clock | tuple[()]  # Of all its parts; (): none counts, or it is that of the link around this one.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      parts: States of the parts, in their order.
+    """
+
+    clock: Clock | tuple[()]
     parts: tuple[optax.OptState, ...]
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
@@ -93,18 +137,37 @@ def mixture(*parts: Annotated[tuple[Any, Any], weighted]) -> Optimizer:
 
     ::
 
-        mixture((1.0, first_moment(0.9)), (5.0, first_moment(0.9999, debias=False)))    # AdEMAMix's momentum
+        out = weight_1 link_1(in) + weight_2 link_2(in) + ...
 
     Args:
-      parts: pairs of a weight, a number or a schedule of the count of past updates, and a transformation,
-        :func:`optax.identity` for the input itself.
+      *parts: Pairs of a weight and a transformation. A weight is a number, or a schedule of the count of past
+        updates, dimensionless; ``optax.identity()`` is the transformation for the input itself.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs`. What comes out is the sum, in at least float32. Its
+      state is a :class:`MixtureState`.
 
     Raises:
-      TypeError: a part is not such a pair.
-      ValueError: there are no parts.
+      TypeError: A part is no such pair.
+      ValueError: There are no parts, or updates do not match the state in structure or shape.
 
-    Source: Ma & Yarats (2019), QHM, for an average and the gradient; Lucas et al. (2019), AggMo, for
-    several averages.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> slow = rx.first_moment(0.9999, debias=False)
+      >>> link = rx.mixture((1.0, rx.first_moment(0.9)), (5.0, slow))  # AdEMAMix's momentum.
+      >>> gradient = jnp.array([1.0, -2.0])
+      >>> out, state = link.update(gradient, link.init(gradient))
+      >>> print(np.asarray(out).round(4))
+      [ 1.0005 -2.001 ]
+
+    References:
+      Ma & Yarats (2019), Quasi-hyperbolic momentum and Adam for deep learning, section 3, for an average and
+      the gradient. https://arxiv.org/abs/1810.06801
+
+      Lucas et al. (2019), Aggregated Momentum. https://arxiv.org/abs/1804.00325
     """
     weights: list[Any] = [weight for weight, _ in parts]
     links = [optax.with_extra_args_support(link) for _, link in parts]
@@ -138,22 +201,58 @@ def _weighted_sum(*terms):
 
 
 class DifferenceState(NamedTuple):
-    """State of :func:`difference`."""
+    """State of :func:`difference`.
 
-    clock: Clock | tuple[()]  # (): that of the link around it.
-    previous: optax.Updates  # shapes of the parameters.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      previous: Last input, in its units; a tree like the parameters.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+    previous: optax.Updates
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
 def difference(*, dtype: AnyDType = None) -> optax.GradientTransformation:
-    """What has changed since the last step: ``out_t = in_t - in_{t-1}``, and 0 at the first.
+    """What has changed since the last step.
+
+    ::
+
+        out_t = in_t - in_{t-1}                      0 at the first step
 
     Args:
-      dtype: dtype of the last input, which is kept; None: that of the parameter, but at least float32.
+      dtype: Dtype of the state, floating or complex. None: that of the parameter, but at least float32. It
+        stays as it is from ``init`` on, whatever comes in. Default: None.
 
-    Source: Xie et al. (2022), Adan.
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the change, in at least float32. Its state
+      is a :class:`DifferenceState`.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.difference(), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> for factor in (1.0, 1.5):
+      ...     out, state = link.update(factor * gradient, state)
+      ...     print(np.asarray(out))
+      [0. 0.]
+      [ 0.5 -1. ]
+
+    References:
+      Xie et al. (2022), Adan: Adaptive Nesterov Momentum Algorithm, Algorithm 1.
+      https://arxiv.org/abs/2208.06677
     """
 
     def init(params):
@@ -182,26 +281,58 @@ def _chosen(x):
 
 
 class ClipState(NamedTuple):
-    """State of :func:`clip` with a schedule."""
+    """State of :func:`clip` with a schedule.
 
-    clock: Clock | tuple[()]  # (): that of the link around it.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+    """
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    clock: Clock | tuple[()]
+
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
 def clip(upper: Weight, lower: Weight | None = None) -> optax.GradientTransformation:
-    """Keeps every element between two bounds: ``min(max(x, lower), upper)``.
+    """Keeps every element between two bounds.
+
+    ::
+
+        out = min(max(x, lower), upper)
 
     Args:
-      upper: a number, or a schedule of the count of past updates, in the units of what comes in.
-      lower: as upper, and at most that; None is -upper, and bounds the modulus of complex elements.
+      upper: Upper bound, in the units of the input: a number, >= 0 without a ``lower``, or a schedule of the
+        count of past updates.
+      lower: Lower bound, in the units of the input, at most ``upper``: a number, or a schedule of the count
+        of past updates. None: -upper, which bounds the modulus of complex elements. Default: None.
+
+    Returns:
+      An :class:`optax.GradientTransformation`. Its state is a :class:`ClipState` if a bound is a schedule.
 
     Raises:
-      ValueError: lower > upper, as far as both are numbers.
-      TypeError: from ``update``, complex elements with a ``lower``.
+      TypeError: From ``update``, the elements are complex and there is a ``lower``.
+      ValueError: ``lower`` is greater than ``upper``, as far as both are numbers.
 
-    Source: Luo et al. (2019), AdaBound; Taniguchi et al. (2024), ADOPT.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.clip(1.5), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out))
+      [ 1.  -1.5]
+
+    References:
+      Luo et al. (2019), Adaptive Gradient Methods with Dynamic Bound of Learning Rate, Algorithm 2.
+      https://arxiv.org/abs/1902.09843
+
+      Taniguchi et al. (2024), ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate,
+      Algorithm 2. https://arxiv.org/abs/2411.02853
     """
     bounds = (upper,) if lower is None else (upper, lower)
     counts = any(map(callable, bounds))
@@ -238,9 +369,31 @@ def _clipped(x, upper, lower=None):
 
 @validated
 def square() -> optax.GradientTransformation:
-    """``|g|^2``, real: a second moment that forgets everything but the gradient at hand.
+    """The squared modulus: a second moment that forgets everything but the gradient at hand.
 
-    Source: Ma & Yarats (2019), QHAdam, which mixes it with the average.
+    ::
+
+        out = |g|^2
+
+    Returns:
+      An :class:`optax.GradientTransformation` without state. What comes out is real, in at least float32.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.square(), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, _ = link.update(gradient, state)
+      >>> print(np.asarray(out))
+      [1. 4.]
+
+    References:
+      Ma & Yarats (2019), Quasi-hyperbolic momentum and Adam for deep learning, section 4, which mixes it with
+      the average. https://arxiv.org/abs/1810.06801
     """
 
     def update(updates, state, params=None):
@@ -252,9 +405,29 @@ def square() -> optax.GradientTransformation:
 
 @validated
 def sign() -> optax.GradientTransformation:
-    """The sign of every element; ``x / |x|`` if it is complex, and 0 of 0.
+    """The sign of every element: ``x / |x|`` of a complex one, and 0 of 0.
 
-    Source: Bernstein et al. (2018), signSGD; Chen et al. (2023), Lion.
+    Returns:
+      An :class:`optax.GradientTransformation` without state.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.sign(), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, _ = link.update(gradient, state)
+      >>> print(np.asarray(out))
+      [ 1. -1.]
+
+    References:
+      Bernstein et al. (2018), signSGD. https://arxiv.org/abs/1802.04434
+
+      Chen et al. (2023), Symbolic Discovery of Optimization Algorithms, Algorithm 2.
+      https://arxiv.org/abs/2302.06675
     """
 
     def update(updates, state, params=None):
@@ -265,32 +438,61 @@ def sign() -> optax.GradientTransformation:
 
 
 class WithSignalState(NamedTuple):
-    """State of :func:`with_signal`."""
+    """State of :func:`with_signal`.
 
-    clock: Clock | tuple[()]  # Of both links; (): none counts, or it is that of the link around this one.
+    Attributes:
+      clock: How many updates the link has seen. ``()``: nothing depends on it, or the link around this one
+        has the clock.
+      signal: State of the transformation that makes the signal.
+      inner: State of the transformation that the updates go through.
+    """
+
+    clock: Clock | tuple[()]
     signal: optax.OptState
     inner: optax.OptState
 
-    count = _clock.count  # pyright: ignore[reportAssignmentType]
+    @property
+    def count(self) -> jax.Array:
+        """Number of updates that the link has seen, shape (), int32."""
+        return _clock.count_of(self)
 
 
 @validated
 def with_signal(name: Annotated[str, identifier], link: Link, inner: Link) -> Optimizer:
-    """Makes a signal once, for several places of a line: ``inner`` hears it by :func:`signal`.
+    """Makes a signal once, for several places of a line, which hear it by :func:`signal`.
 
     Adan reads the change of its gradient twice, in its momentum and in its rate, and keeps the last gradient
-    once::
-
-        ahead = mixture((1.0, identity()), (b2, signal("change")))
-        with_signal("change", difference(), scale_by_adaptive_rate(
-            momentum=mixture((1.0, first_moment(b1)), (b2, chain(signal("change"), first_moment(b2)))),
-            rate=chain(ahead, second_moment(b3), inverse_root(eps)),
-        ))
+    once.
 
     Args:
-      name: of the signal, by which ``inner`` receives it as an extra argument.
-      link: makes it of the updates.
-      inner: what the updates go through.
+      name: Name of the signal, a word that can name an argument; ``inner`` receives the signal as an extra
+        argument of this name.
+      link: Transformation that makes the signal of the updates.
+      inner: Transformation that the updates go through, and in which :func:`signal` stands for the signal.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs`. What comes out is that of ``inner``. Its state is a
+      :class:`WithSignalState`.
+
+    Raises:
+      TypeError: ``name`` is no word that can name an argument, or ``link`` or ``inner`` no transformation.
+      ValueError: Updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> change = rx.signal("change")
+      >>> adans = rx.mixture((1.0, rx.first_moment(0.98)), (0.92, optax.chain(change, rx.first_moment(0.92))))
+      >>> link, gradient = rx.with_signal("change", rx.difference(), adans), jnp.array([1.0, -2.0])
+      >>> out, state = link.update(gradient, link.init(gradient))
+      >>> print(np.asarray(out).round(4))
+      [ 1. -2.]
+
+    References:
+      Xie et al. (2022), Adan: Adaptive Nesterov Momentum Algorithm, Algorithm 1.
+      https://arxiv.org/abs/2208.06677
     """
     link, inner = map(optax.with_extra_args_support, (link, inner))
 
@@ -313,11 +515,26 @@ def signal(name: Annotated[str, identifier]) -> Optimizer:
     """Puts an extra argument in the place of what comes in.
 
     Args:
-      name: of the argument: "momentum" or "gradient", which :func:`scale_by_adaptive_rate` hands to its rate,
-        or that of a :func:`with_signal`.
+      name: Name of the extra argument: "momentum" or "gradient", which :func:`scale_by_adaptive_rate` hands
+        to its rate, or that of a :func:`with_signal`.
+
+    Returns:
+      An :class:`optax.GradientTransformationExtraArgs` without state. What comes out is the argument.
 
     Raises:
-      ValueError: from ``update``, there is no such argument.
+      TypeError: ``name`` is no word that can name an argument.
+      ValueError: From ``update``, there is no such argument.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import optax
+      >>> import radam_optax as rx
+      >>> rate = optax.chain(rx.signal("momentum"), rx.square(), rx.inverse_root())
+      >>> link, gradient = rx.scale_by_adaptive_rate(rate, rx.first_moment(0.9)), jnp.array([1.0, -2.0])
+      >>> out, _ = link.update(gradient, link.init(gradient))
+      >>> print(np.asarray(out).round(4))  # The sign of the momentum.
+      [ 1. -1.]
     """
 
     def update(updates, state, params=None, **extra_args):

@@ -1,8 +1,7 @@
 """The catalogue goes on: what was published after Adam, AMSGrad and RAdam, line by line.
 
 Each ``scale_by_*`` is the algorithm in the order of its links, and the optimizer below it adds a learning
-rate. Shared arguments are those of :mod:`._optimizers`; ``weight_decay`` is decoupled unless the text says
-otherwise. Where optax has the function, arguments and defaults are optax's.
+rate. Where optax has the function, arguments and defaults are optax's.
 """
 
 from __future__ import annotations

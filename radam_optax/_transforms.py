@@ -1,8 +1,6 @@
 """Named compositions without a learning rate: each body is the algorithm, in the order of its links.
 
-Shared parameters are explained on the links: ``b1``, ``b2`` and the dtypes on :mod:`._moments`,
-``eps`` and ``eps_root`` on :func:`inverse_root`, the rectification on :func:`scale_by_rectification`.
-Defaults are optax's. All return a :class:`optax.GradientTransformationExtraArgs`.
+Where optax has the function, arguments and defaults are optax's.
 """
 
 from __future__ import annotations

@@ -24,14 +24,48 @@ from radam_optax._core.values import Scalar, ScalarOrSchedule, is_static, schedu
 def trace(
     decay: Share, nesterov: Flag = False, accumulator_dtype: AnyDType = None
 ) -> optax.GradientTransformation:
-    """Heavy-ball momentum: ``trace = g + decay trace``; with nesterov ``g + decay trace`` once more.
+    """Heavy-ball or Nesterov momentum of finished updates.
+
+    ::
+
+        trace_t = g + decay trace_{t-1}
+        out     = trace_t                            nesterov: g + decay trace_t
+
+    As optax's, but the dtype of state and updates stays when gradients, parameters and traced hyperparameters
+    differ in theirs, and it works under strict dtype promotion.
 
     Args:
-      decay: dimensionless, in [0, 1].
-      nesterov: look one step ahead.
-      accumulator_dtype: dtype of the trace; None: that of the parameter.
+      decay: Weight of the past in the momentum, dimensionless, in [0, 1].
+      nesterov: Whether the momentum is looked at one step ahead, ``g + momentum * v`` with the new v.
+        Default: False.
+      accumulator_dtype: Dtype of the momentum, floating or complex. None: that of the parameter, be it one of
+        16 bits, as in optax. Default: None.
 
-    Source: Polyak (1964); Sutskever et al. (2013).
+    Returns:
+      An :class:`optax.GradientTransformation`. What comes out is the momentum, in the dtype of the updates.
+      Its state is :class:`optax.TraceState`, with ``trace``.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.trace(0.9), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> for _ in range(2):
+      ...     out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [ 1.9 -3.8]
+
+    References:
+      Polyak (1964), Some methods of speeding up the convergence of iteration methods.
+      https://doi.org/10.1016/0041-5553(64)90137-5
+
+      Sutskever et al. (2013), On the importance of initialization and momentum in deep learning, eq. 1.
+      https://proceedings.mlr.press/v28/sutskever13.html
     """
 
     def init(params):
@@ -59,9 +93,13 @@ def _look_ahead(g, trace, decay):
 
 
 class ScaleByPastUpdatesState(NamedTuple):
-    """State of AdaDelta's factor, ``scale_by_past_updates``."""
+    """State of AdaDelta's numerator, the last link of :func:`scale_by_adadelta`.
 
-    e_x: optax.Updates  # shapes of the parameters, real.
+    Attributes:
+      e_x: Average of the squared updates, in update units squared; a tree like the parameters, real.
+    """
+
+    e_x: optax.Updates
 
 
 @validated
@@ -103,19 +141,48 @@ def _match_past(u, e_x, old, new, eps):
 def add_decayed_weights(
     weight_decay: Rate = 0.0, mask: Mask | None = None, *, cautious: Flag = False
 ) -> optax.GradientTransformation:
-    """Adds ``weight_decay * params`` to the updates; before the learning rate, decoupled decay.
+    """Adds a share of the parameters to the updates: before the learning rate, decoupled weight decay.
+
+    ::
+
+        out = u + weight_decay p                     cautious: only where u p > 0
+
+    As optax's, but the dtype of updates stays when parameters and traced hyperparameters differ from theirs,
+    and it works under strict dtype promotion.
 
     Args:
-      weight_decay: dimensionless, >= 0, or a schedule of the count of past updates. A Python 0 is
-        the identity and needs no parameters.
-      mask: tree of booleans (or a function of the parameters that gives it): which leaves decay.
-      cautious: only elements whose update and parameter have one sign decay: those that the update takes
-        towards 0 anyway. Of complex ones the real part of ``conj(update) params`` decides.
+      weight_decay: Share of the parameters that is added to the updates, dimensionless, >= 0; a number, a
+        schedule of the count of past updates, or an array that broadcasts against the parameters. A Python 0
+        is the identity and needs no parameters. Default: 0.0.
+      mask: Which leaves decay: a tree of booleans in the structure of the parameters, or a function of the
+        parameters that gives it. None: all. Default: None.
+      cautious: Whether only elements whose update and parameter have one sign decay: those that the update
+        takes towards 0 anyway. Of complex ones the real part of ``conj(update) * params`` decides.
+        Default: False.
+
+    Returns:
+      An :class:`optax.GradientTransformation`. Its state has ``count`` if ``weight_decay`` is a schedule;
+      that of :func:`optax.masked` is around it if there is a ``mask``.
 
     Raises:
-      ValueError: ``update`` is called without ``params``.
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: ``update`` is called without ``params``; or an argument is outside its domain, or updates do
+        not match the state in structure or shape.
 
-    Source: Loshchilov & Hutter (2019), Algorithm 2; Chen et al. (2025), Cautious Weight Decay.
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, params = rx.add_decayed_weights(0.1), jnp.array([1.0, -2.0])
+      >>> out, _ = link.update(jnp.zeros(2), link.init(params), params)
+      >>> print(np.asarray(out).round(4))
+      [ 0.1 -0.2]
+
+    References:
+      Loshchilov & Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
+      https://arxiv.org/abs/1711.05101
+
+      Chen et al. (2025), Cautious Weight Decay. https://arxiv.org/abs/2510.12402
     """
 
     def init(params):
@@ -183,11 +250,38 @@ def _needed(params: Any) -> Any:
 def scale_by_learning_rate(
     learning_rate: LearningRate = None, flip_sign: Flag = True
 ) -> optax.GradientTransformation:
-    """Multiplies by ``-learning_rate``: from a direction of ascent to a step of descent.
+    """Multiplies by minus the learning rate: from a direction of ascent to a step of descent.
+
+    ::
+
+        out = -learning_rate u                       flip_sign=False: learning_rate u
+
+    As optax's, but the dtype of updates stays when a traced learning rate has another, and None is the
+    identity.
 
     Args:
-      learning_rate: >= 0, or a schedule of the count of past updates; None leaves updates as they are.
-      flip_sign: False multiplies by ``learning_rate``.
+      learning_rate: Step size, >= 0: a number, a schedule of the count of past updates (0 at the first), or
+        an array that broadcasts against the parameters. Where the direction has no unit, as Adam's, it is in
+        units of the parameters. None: updates come back unscaled and not negated, as in optax, and are to be
+        subtracted. Default: None.
+      flip_sign: Whether the sign is changed. Default: True.
+
+    Returns:
+      An :class:`optax.GradientTransformation`. Its state has ``count`` if ``learning_rate`` is a schedule.
+
+    Raises:
+      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> import radam_optax as rx
+      >>> link, gradient = rx.scale_by_learning_rate(0.1), jnp.array([1.0, -2.0])
+      >>> state = link.init(gradient)
+      >>> out, state = link.update(gradient, state)
+      >>> print(np.asarray(out).round(4))
+      [-0.1  0.2]
     """
     if learning_rate is None:
         return optax.identity()

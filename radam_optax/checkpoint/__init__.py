@@ -25,9 +25,9 @@ the others hear of it after 20 minutes, within which every write has to be done.
 
 try:
     import orbax.checkpoint as _orbax_checkpoint  # noqa: F401
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     message = "radam_optax.checkpoint needs Orbax: pip install 'radam-optax[checkpoint]'"
-    raise ModuleNotFoundError(message, name=error.name) from error
+    raise ModuleNotFoundError(message, name=_missing.name) from _missing
 
 from radam_optax.checkpoint._checkpoints import Checkpoints, Restored
 
