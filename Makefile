@@ -28,6 +28,7 @@ lint: .venv/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes radam_optax --ignoreexternal
 	$(BIN)/python -m pytest -q tests/docs/test_architecture.py
 
 # The oldest versions that pyproject.toml allows, with the tests that cross the most of their APIs.

@@ -290,3 +290,8 @@ __all__ = [
     "yogi",
     "yogi_moment",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion shows."""
+    return [*__all__, "__version__"]

@@ -35,3 +35,8 @@ __all__ = [
     "Checkpoints",
     "Restored",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion shows."""
+    return __all__

@@ -37,3 +37,8 @@ __all__ = [
     "float16_compensated",
     "int8_blockwise",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion shows."""
+    return __all__

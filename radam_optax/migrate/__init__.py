@@ -25,3 +25,8 @@ __all__ = [
     "to_optax",
     "to_torch",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion shows."""
+    return __all__

@@ -40,3 +40,8 @@ __all__ = [
     "torch_rmsprop",
     "torch_sgd",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion shows."""
+    return __all__

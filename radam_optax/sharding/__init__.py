@@ -13,3 +13,8 @@ __all__ = [
     "offload_state",
     "shard_state",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion shows."""
+    return __all__
