@@ -43,6 +43,7 @@ class Codec(Protocol):
           the state, and in the shape of ``x`` is sharded as ``x`` was; the others stand beside it, none of
           them uint16.
         """
+        ...
 
     def decode(self, arrays: Arrays) -> jax.Array:
         """Gives the array that was encoded, to within the codec's rounding.
@@ -53,6 +54,7 @@ class Codec(Protocol):
         Returns:
           A float32 array of the shape of the one that was encoded.
         """
+        ...
 
 
 def codec_like(name: str, value: Any) -> Any:
