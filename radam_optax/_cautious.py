@@ -33,7 +33,7 @@ def cautious(inner: Link, *, floor: Forgetting = 1e-3) -> Optimizer:
       An :class:`optax.GradientTransformationExtraArgs` with the state of ``inner``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``inner`` is a complete optimizer of this package, whose updates point the other way; or an
         argument is outside its domain.
 

@@ -200,7 +200,7 @@ def freeze_until(inner: Link, steps: Count) -> Optimizer:
       is a :class:`FreezeUntilState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:

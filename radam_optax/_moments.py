@@ -86,7 +86,7 @@ def first_moment(
       the dtype of the gradients. Its state is a :class:`FirstMomentState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -174,7 +174,7 @@ def nesterov_moment(
       the dtype of the gradients. Its state is a :class:`FirstMomentState`, whose clock is that of ``ahead``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -275,7 +275,7 @@ def second_moment(
       the dtype of the gradients. Its state is a :class:`SecondMomentState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -330,7 +330,7 @@ def yogi_moment(
       the dtype of the gradients. Its state is a :class:`SecondMomentState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -443,7 +443,7 @@ def centered_second_moment(
       the dtype of the gradients. Its state is a :class:`CenteredSecondMomentState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -549,7 +549,7 @@ def belief_moment(
       whatever the dtype of the gradients. Its state is a :class:`BeliefMomentState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``momentum``, outside of a rate, and there is no ``centre``; or
         an argument is outside its domain, or updates do not match the state in structure or shape.
 
@@ -643,7 +643,7 @@ def infinity_moment(
       the dtype of the gradients. Its state is an :class:`InfinityMomentState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -708,7 +708,7 @@ def sum_of_squares(initial: NonNegative = 0.0, *, dtype: RealDType = None) -> op
       the dtype of the gradients. Its state is a :class:`SumOfSquaresState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -777,7 +777,7 @@ def amsgrad_max(decay: Forgetting = 1.0, *, dtype: RealDType = None) -> optax.Gr
       is an :class:`AmsgradMaxState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -855,7 +855,7 @@ def debias(decay: Decay, *, power: Real = 1.0) -> optax.GradientTransformation:
       :class:`DebiasState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:

@@ -89,7 +89,7 @@ def sgd(
       a momentum ``state[0].trace`` is v.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -145,7 +145,7 @@ def momentum(
       ``state[0].trace`` is v.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -195,7 +195,7 @@ def nesterov(
       ``state[0].trace`` is v.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -249,7 +249,7 @@ def adagrad(
       ``state[0]`` has ``sum_of_squares``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -310,7 +310,7 @@ def adadelta(
       ``state[1][0].nu`` and ``state[1][1].e_x`` are the averages.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -389,7 +389,7 @@ def rmsprop(
       ``state[0]`` has ``nu``. With a momentum ``state[2].trace`` is v.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -459,7 +459,7 @@ def rmsprop_nesterov(
       ``state[0]`` has ``nu``. ``state[2].trace`` is v.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -578,7 +578,7 @@ def adam(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -660,7 +660,7 @@ def adamw(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -736,7 +736,7 @@ def nadam(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -813,7 +813,7 @@ def nadamw(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -881,7 +881,7 @@ def adamax(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -951,7 +951,7 @@ def adamaxw(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -1028,7 +1028,7 @@ def adam_2k(
       ``state[0]`` has ``count`` and ``nu``, and ``mu``, which stays 0 until then.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1098,7 +1098,7 @@ def adam_eps(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1186,7 +1186,7 @@ def amsgrad(
       ``state[0]`` has ``count``, ``mu``, ``nu`` and ``nu_max``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1252,7 +1252,7 @@ def adamnc(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1361,7 +1361,7 @@ def radam(
       reads rho_t and r_t.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
       UserWarning: b2 is so small that rho_t never exceeds the threshold: the rate is never adaptive.
 
@@ -1479,7 +1479,7 @@ def radamw(
       reads rho_t and r_t.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
       UserWarning: b2 is so small that rho_t never exceeds the threshold: the rate is never adaptive.
@@ -1564,7 +1564,7 @@ def adabelief(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1629,7 +1629,7 @@ def yogi(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:

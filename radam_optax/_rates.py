@@ -55,7 +55,7 @@ def inverse_root(
       An :class:`optax.GradientTransformation` without state. What comes out is the rate, in at least float32.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -144,7 +144,7 @@ def power(exponent: Exponent) -> optax.GradientTransformation:
       float32.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -212,7 +212,7 @@ def ceiling(b3: Decay = 0.999, *, dtype: RealDType = None) -> optax.GradientTran
       a :class:`CeilingState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -269,7 +269,7 @@ def atan2_rate(a: NonNegative = 1.27, b: NonNegative = 1.0) -> Optimizer:
       float32.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``momentum``, which :func:`scale_by_adaptive_rate` hands over;
         or an argument is outside its domain.
 
@@ -324,7 +324,7 @@ def update_clipping(eps: NonNegative = 1e-8) -> Optimizer:
       float32.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``gradient``, which :func:`scale_by_adaptive_rate` hands over;
         or an argument is outside its domain.
 
@@ -428,7 +428,7 @@ def scale_by_rectification(
       in. Its state is a :class:`RectificationState`, which :func:`rectification_stats` reads.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``threshold`` is lower than the variance allows, or another argument is outside its domain.
       UserWarning: b2 is so small that rho_t never exceeds the threshold, 2 / (1 - b2) - 1 <= threshold: the
         rate is never adaptive.

@@ -93,7 +93,7 @@ def schedule_free(
       state is a :class:`ScheduleFreeState`, with ``count`` and ``z``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``direction`` is a complete optimizer of this package, whose learning rate belongs here; or
         ``update`` is called without ``params``; or an argument is outside its domain.
 

@@ -73,7 +73,7 @@ def delay(
       :class:`DelayState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -235,7 +235,7 @@ def difference(*, dtype: AnyDType = None) -> optax.GradientTransformation:
       is a :class:`DifferenceState`.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -379,7 +379,7 @@ def square() -> optax.GradientTransformation:
       An :class:`optax.GradientTransformation` without state. What comes out is real, in at least float32.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
 
     Example:
       >>> import jax.numpy as jnp
@@ -411,7 +411,7 @@ def sign() -> optax.GradientTransformation:
       An :class:`optax.GradientTransformation` without state.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
 
     Example:
       >>> import jax.numpy as jnp

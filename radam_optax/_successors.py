@@ -100,7 +100,7 @@ def scale_by_laprop(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -145,7 +145,7 @@ def laprop(
         u  = g / (sqrt(nu_hat) + eps)
         mu = b1 mu + (1 - b1) u
         d  = mu / (1 - b1^t)
-        p = p - learning_rate (d + weight_decay p)
+        p  = p - learning_rate (d + weight_decay p)
 
     A gradient keeps the scale of its own step in the momentum; in Adam it is scaled anew at every step. So b1
     and b2 can be chosen freely of each other.
@@ -176,7 +176,7 @@ def laprop(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -252,7 +252,7 @@ def scale_by_adopt(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -335,7 +335,7 @@ def adopt(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -422,7 +422,7 @@ def adoptw(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -495,7 +495,7 @@ def scale_by_acprop(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -541,7 +541,7 @@ def acprop(
         d  = g / (sqrt(nu_hat) + eps)                        nu_hat of the step before; 1 at t = 1
         nu = b2 nu + (1 - b2) |g - mu|^2 + eps_root          mu of the step before; nu_hat = nu / (1 - b2^t)
         mu = b1 mu + (1 - b1) g
-        p = p - learning_rate (d + weight_decay p)
+        p  = p - learning_rate (d + weight_decay p)
 
     The distance is taken from the average of the step before, as in optax's code; optax's text has that of
     the step itself.
@@ -574,7 +574,7 @@ def acprop(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -650,7 +650,7 @@ def scale_by_ademamix(
       slow one.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -697,7 +697,7 @@ def ademamix(
         mu_slow = b3 mu_slow + (1 - b3) g
         nu = b2 nu + (1 - b2) |g|^2      nu_hat = nu / (1 - b2^t)
         d  = (mu_hat + alpha mu_slow) / (sqrt(nu_hat + eps_root) + eps)
-        p = p - learning_rate (d + weight_decay p)
+        p  = p - learning_rate (d + weight_decay p)
 
     The slow average remembers tens of thousands of gradients; it is not corrected, so that it sets in slowly.
     In long runs the paper lets b3 and alpha rise: :func:`ademamix_b3`, :func:`ademamix_alpha`. The default of
@@ -735,7 +735,7 @@ def ademamix(
       ``state[0]`` has ``count``, ``nu`` and ``mu``, that of b1; ``momentum.parts[1].mu`` is the slow one.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -807,7 +807,7 @@ def scale_by_adan(
       learning rate. Its state has ``count``. ``inner.mu`` and ``inner.nu`` are the averages.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -898,7 +898,7 @@ def adan(
       ``state[0]`` has ``count``. ``state[0].inner.mu`` and ``state[0].inner.nu`` are the averages.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -959,7 +959,7 @@ def scale_by_lion(
       learning rate. Its state has ``count`` and ``mu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1036,7 +1036,7 @@ def lion(
       ``state[0]`` has ``count`` and ``mu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -1103,7 +1103,7 @@ def scale_by_adam_atan2(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1146,7 +1146,7 @@ def adam_atan2(
         mu = b1 mu + (1 - b1) g          mu_hat = mu / (1 - b1^t)
         nu = b2 nu + (1 - b2) |g|^2      nu_hat = nu / (1 - b2^t)
         d  = a atan2(mu_hat, b sqrt(nu_hat))
-        p = p - learning_rate (d + weight_decay p)
+        p  = p - learning_rate (d + weight_decay p)
 
     Steps are the same when all gradients are scaled, however small they are. The defaults are those of the
     adam-atan2-pytorch package.
@@ -1179,7 +1179,7 @@ def adam_atan2(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -1249,7 +1249,7 @@ def scale_by_padam(
       learning rate. Its state has ``count``, ``mu`` and ``nu``, with ``amsgrad`` ``nu_max``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1294,7 +1294,7 @@ def padam(
         mu = b1 mu + (1 - b1) g          mu_hat = mu / (1 - b1^t)
         nu = b2 nu + (1 - b2) |g|^2      amsgrad: its running maximum in the following
         d  = mu_hat sqrt(1 - b2^t) / (sqrt(nu) + eps)^(2 partial)
-        p = p - learning_rate (d + weight_decay p)
+        p  = p - learning_rate (d + weight_decay p)
 
     The paper takes the maximum of nu, ``amsgrad=True``, which the default leaves out; eps and the corrections
     are those of the pytorch_optimizer package.
@@ -1329,7 +1329,7 @@ def padam(
       ``state[0]`` has ``count``, ``mu`` and ``nu``, with ``amsgrad`` ``nu_max``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -1406,7 +1406,7 @@ def adabound(
       ``state[0]`` has ``count``, ``mu`` and ``nu``, with ``amsbound`` ``nu_max``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: A schedule begins at 0 and there is no ``base_lr``; or an argument is outside its domain, or
         updates do not match the state in structure or shape.
 
@@ -1498,7 +1498,7 @@ def adamod(
       ``state[0]`` has ``count``, ``mu`` and ``nu``. ``state[0].rate[-1].average`` is a.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1571,7 +1571,7 @@ def scale_by_qhadam(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -1614,7 +1614,7 @@ def qhadam(
         mu = b1 mu + (1 - b1) g          mu_hat = mu / (1 - b1^t)
         nu = b2 nu + (1 - b2) |g|^2      nu_hat = nu / (1 - b2^t)
         d  = ((1 - nus[0]) g + nus[0] mu_hat) / (sqrt((1 - nus[1]) |g|^2 + nus[1] nu_hat) + eps)
-        p = p - learning_rate (d + weight_decay p)
+        p  = p - learning_rate (d + weight_decay p)
 
     The default (1, 1) is Adam.
 
@@ -1647,7 +1647,7 @@ def qhadam(
       ``state[0]`` has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -1720,7 +1720,7 @@ def scale_by_stable_adamw(
       learning rate. Its state has ``count``. ``inner.mu`` is the first moment, ``signal.nu`` the second.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -1805,7 +1805,7 @@ def stable_adamw(
       second.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
         its domain, or updates do not match the state in structure or shape.
 
@@ -1876,7 +1876,7 @@ def schedule_free_sgd(
       state is a :class:`ScheduleFreeState`, with ``count`` and ``z``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``; or an argument is outside its domain, or updates do
         not match the state in structure or shape.
 
@@ -1957,7 +1957,7 @@ def schedule_free_adamw(
       state is a :class:`ScheduleFreeState`, with ``count`` and ``z``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``; or an argument is outside its domain, or updates do
         not match the state in structure or shape.
 
@@ -2006,7 +2006,8 @@ def schedule_free_radam(
         nu = b2 nu + (1 - b2) |g|^2
         d  = g / (sqrt(nu / (1 - b2^t)) + eps) + weight_decay y
         d  = g + weight_decay y                      silent_sgd_phase=False, while rho_t <= 4
-        lr = learning_rate r_t                      while rho_t <= 4: 0; silent_sgd_phase=False: learning_rate
+        lr = learning_rate r_t                       0 while rho_t <= 4
+        lr = learning_rate                           silent_sgd_phase=False, while rho_t <= 4
         w  = t^r max(lr so far)^weight_lr_power      c = w / (sum of w so far)
         y  = (1 - c) y + c z + lr (b1 (1 - c) - 1) d
         z  = z - lr d
@@ -2041,7 +2042,7 @@ def schedule_free_radam(
       state is a :class:`ScheduleFreeState`, with ``count`` and ``z``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``; or an argument is outside its domain, or updates do
         not match the state in structure or shape.
 

@@ -79,7 +79,7 @@ def scale_by_rms(
       learning rate. Its state has ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -128,7 +128,7 @@ def scale_by_adagrad(initial_accumulator_value: NonNegative = 0.1, eps: NonNegat
       learning rate. Its state has ``sum_of_squares``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -169,7 +169,7 @@ def scale_by_adadelta(rho: FixedDecay = 0.9, eps: NonNegative = 1e-6) -> optax.G
       rate. ``state[0].nu`` and ``state[1].e_x`` are the averages.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -234,7 +234,7 @@ def scale_by_adam(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -295,7 +295,7 @@ def scale_by_adamax(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -370,7 +370,7 @@ def scale_by_amsgrad(
       learning rate. Its state has ``count``, ``mu``, ``nu`` and ``nu_max``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -468,7 +468,7 @@ def scale_by_radam(
       :func:`rectification_stats` reads rho_t and r_t.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
       UserWarning: b2 is so small that rho_t never exceeds the threshold: the rate is never adaptive.
 
@@ -540,7 +540,7 @@ def scale_by_belief(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -611,7 +611,7 @@ def scale_by_yogi(
       learning rate. Its state has ``count``, ``mu`` and ``nu``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:

@@ -46,7 +46,7 @@ def trace(
       Its state is :class:`optax.TraceState`, with ``trace``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:
@@ -165,7 +165,7 @@ def add_decayed_weights(
       that of :func:`optax.masked` is around it if there is a ``mask``.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``; or an argument is outside its domain, or updates do
         not match the state in structure or shape.
 
@@ -270,7 +270,7 @@ def scale_by_learning_rate(
       An :class:`optax.GradientTransformation`. Its state has ``count`` if ``learning_rate`` is a schedule.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
 
     Example:

@@ -58,7 +58,7 @@ def official_radam(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 

@@ -72,7 +72,7 @@ def torch_sgd(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``nesterov`` comes without ``momentum``, or with ``dampening``, as in PyTorch; or
         ``update`` is called without ``params``, which weight decay needs; or an argument is outside its
         domain, or updates do not match the state in structure or shape.
@@ -147,7 +147,7 @@ def torch_adagrad(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 
@@ -222,7 +222,7 @@ def torch_rmsprop(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 
@@ -302,7 +302,7 @@ def torch_adam(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 
@@ -377,7 +377,7 @@ def torch_adamw(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 
@@ -438,7 +438,7 @@ def torch_adamax(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 
@@ -509,7 +509,7 @@ def torch_nadam(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 
@@ -585,7 +585,7 @@ def torch_radam(
       An :class:`optax.GradientTransformationExtraArgs` whose updates are to be added to the parameters.
 
     Raises:
-      TypeError: An argument is of the wrong kind, or a gradient is no array of real or complex numbers.
+      TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
       ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is
         outside its domain, or updates do not match the state in structure or shape.
 
