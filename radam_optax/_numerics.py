@@ -118,7 +118,7 @@ def total_weight(decay: Decays, count: Numbers, power: Real = 1.0) -> jax.Array:
     Args:
       decay: Decay or decays of the average, dimensionless, in [0, 1): a number, which is used to its last
         bit, or an array.
-      count: Number of updates so far, t >= 1; a number or an array.
+      count: Number of updates up to this one, t >= 1; a number or an array.
       power: Power of the sum, dimensionless. Default: 1.0.
 
     Returns:
@@ -169,7 +169,7 @@ def rectification(
         bit, or an array. Or a schedule of the count of past updates: then rho_t is that of the average as it
         has come about, and rho_inf that of the step's own decay (an extension); it takes as many steps as the
         largest count.
-      count: Number of updates so far, t >= 1; a number or an array.
+      count: Number of updates up to this one, t >= 1; a number or an array.
       variance: Which variance of the rate is matched: "first_order", the paper's, finite for rho > 4, or
         "exact", finite for rho > 2 (an extension). Default: "first_order".
       length: Which length the moving average has: "centre_of_mass", the paper's, or "variance", that of the

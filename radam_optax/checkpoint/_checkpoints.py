@@ -35,7 +35,7 @@ class Restored(NamedTuple):
 
     Attributes:
       step: Number of updates that the checkpoint was saved after.
-      params: Parameters, a tree like the template.
+      params: Parameters in the structure of the template.
       opt_state: State of the optimizer for them.
       extra: What else was saved, a tree like the template; None where there was no template.
     """

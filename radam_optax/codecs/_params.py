@@ -190,7 +190,7 @@ def replace_params(
 
     Args:
       state: State of an optimizer that has one :func:`compress_params` anywhere in it.
-      params: What the model computes with. Of those that are held in 16 bits only shape and dtype count.
+      params: Parameters that the model computes with; of those that are encoded only shape and dtype count.
       full: The full parameters, a tree like ``params``.
       codec: What the parameters are encoded by. None: the codec of that name with which an optimizer was made
         in this process. Default: None.

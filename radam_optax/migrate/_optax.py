@@ -33,8 +33,8 @@ def from_optax(
       state: State of optax's optimizer, as its ``update`` returned it.
       params: Parameters that the state is of, in the same containers.
       optimizer: Optimizer of this package to go on with.
-      count: Number of updates so far, a whole number >= 0, for states that do not hold it, as of SGD, AdaGrad
-        and RMSProp at a constant learning rate, where ``optimizer`` counts, as a schedule does. None: the
+      count: Number of updates so far where the state does not hold it, as of SGD, AdaGrad and RMSProp at a
+        constant learning rate, and ``optimizer`` counts, as a schedule does; a whole number >= 0. None: the
         number that the state holds. Default: None.
 
     Returns:
@@ -78,8 +78,8 @@ def to_optax(
       state: State of an optimizer of this package, as its ``update`` returned it.
       params: Parameters that the state is of, in the same containers.
       optimizer: Optimizer of optax to go on with.
-      count: Number of updates so far, a whole number >= 0, for states that do not hold it, as of SGD, AdaGrad
-        and RMSProp at a constant learning rate, where ``optimizer`` counts, as a schedule does. None: the
+      count: Number of updates so far where the state does not hold it, as of SGD, AdaGrad and RMSProp at a
+        constant learning rate, and ``optimizer`` counts, as a schedule does; a whole number >= 0. None: the
         number that the state holds. Default: None.
 
     Returns:
@@ -121,8 +121,8 @@ def hand_over(
       state: State of the same function of this package, or of a composition of the same links.
       params: Parameters that the state is of, in the same containers.
       optimizer: Optimizer of this package to go on with.
-      count: Number of updates so far, a whole number >= 0, for states that do not hold it, as of SGD, AdaGrad
-        and RMSProp at a constant learning rate, where ``optimizer`` counts, as a schedule does. None: the
+      count: Number of updates so far where the state does not hold it, as of SGD, AdaGrad and RMSProp at a
+        constant learning rate, and ``optimizer`` counts, as a schedule does; a whole number >= 0. None: the
         number that the state holds. Default: None.
 
     Returns:

@@ -141,7 +141,7 @@ def from_torch(
     Args:
       state_dict: What ``state_dict()`` of PyTorch's optimizer returned, or :func:`load_torch` of a file of
         it.
-      params: Parameters, whose values matter for schedulefree's alone.
+      params: Parameters to go on with; their values matter for schedulefree's alone.
       optimizer: Optimizer to go on with, made by one function: one of :mod:`radam_optax.presets`, or one of
         the catalogue that computes the same. Put it into an :func:`optax.chain` with others afterwards.
       names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
@@ -155,9 +155,9 @@ def from_torch(
         the same hyperparameters. Groups that differ are moved one by one, into the states of an
         :func:`optax.partition`: in the place of the parameters of the others stands
         :class:`optax.MaskedNode`. Default: None.
-      count: Number of updates so far, a whole number >= 0, for SGD, whose state does not hold it, where
-        ``optimizer`` counts, as a schedule does; or where parameters have had different numbers of updates,
-        the largest, which all then share. None: the number that the state holds. Default: None.
+      count: Number of updates so far where PyTorch does not hold it, of SGD, and ``optimizer`` counts, as a
+        schedule does; or where parameters have had different numbers of updates, the largest, which all then
+        share; a whole number >= 0. None: the number that the state holds. Default: None.
 
     Returns:
       A state of ``optimizer``.
@@ -260,9 +260,9 @@ def to_torch(
         :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
       order: Names of the parameters in the order in which PyTorch's optimizer is given them:
         ``[name for name, _ in module.named_parameters()]``.
-      count: Number of updates so far, a whole number >= 0, where ``state`` does not hold it: AdaGrad needs
-        it; of RMSProp PyTorch computes nothing with it, and goes on from 1 without it. None: the number that
-        the state holds. Default: None.
+      count: Number of updates so far where ``state`` does not hold it, a whole number >= 0: AdaGrad needs it;
+        of RMSProp PyTorch computes nothing with it, and goes on from 1 without it. None: the number that the
+        state holds. Default: None.
       named: Whether parameters go by their names instead of their numbers, as FSDP and
         ``torch.distributed.checkpoint.state_dict.set_optimizer_state_dict`` take it. Default: False.
 
