@@ -1,5 +1,7 @@
 """What a training log wants to know of an optimizer: pure functions of its state, however wrapped."""
 
+from __future__ import annotations
+
 import functools
 from typing import Any
 
