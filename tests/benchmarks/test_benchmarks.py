@@ -30,14 +30,12 @@ from benchmarks.timing.jax_step import JaxStep, gradients_of
 from benchmarks.timing.limit import COPY, SCALE
 from benchmarks.timing.rounds import interleaved
 from tests.support import programs
-from tests.support.compiler import LEAST
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {"median", "low", "high"}
 
 
-# Without figures that mean anything, and so compiled as quickly as the tests are.
-run = functools.partial(programs.run, "benchmarks", environment={"XLA_FLAGS": LEAST})
+run = functools.partial(programs.run, "benchmarks")
 
 
 def run_without_cache(*arguments: str) -> tuple[int, str, str]:

@@ -13,22 +13,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.support.forks import forks
+from tests.support import programs
 
 for package in ("cyclopts", "flax", "orbax.checkpoint", "rich", "sklearn"):
     pytest.importorskip(package)
 
 pytestmark = pytest.mark.full
 
-STEPS = 150  # More than the killed runs get to.
+STEPS = 120  # More than the killed runs get to.
 PATIENCE = 100  # Seconds for a run to start and save.
 
 
 def start(out, steps, *options):
-    """The example, forked from a process that has imported it."""
-    server = forks("examples.resilient.resilient_training")
     options = "--optimizer", "amsgrad", "--save-every", 1, "--steps", steps, "--out", out, *options
-    return server.start("examples", "resilient_training", *options)
+    return programs.start("examples", "resilient_training", *options)
 
 
 def run(*arguments):
@@ -54,12 +52,13 @@ def in_a_save(out):
     return any((out / "checkpoints").glob("*tmp*"))
 
 
-def wait_until(condition, process):
+def wait_until(condition, process, pause=0.01):
+    """Looks again and again, as rarely as will do, since each look takes time from the process."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.001)
+        time.sleep(pause)
 
 
 def resumption(out):
@@ -100,7 +99,7 @@ def kill(process, out, moment, rng, startup, pace):
     else:
         wait_until(lambda: max(saved(out), default=0) > newest, process)
         if moment == "save":
-            wait_until(lambda: in_a_save(out), process)
+            wait_until(lambda: in_a_save(out), process, pause=0.001)
         time.sleep(rng.uniform(0, 4 * pace if moment == "run" else pace / 4))
     process.kill()
     return process.communicate()
@@ -231,7 +230,7 @@ def test_the_checkpoints_of_another_run_are_refused(out, options, cause):
 
 def test_an_interrupt_within_a_save_waits_for_it(out, right):
     with start(out, 60) as process:
-        wait_until(lambda: in_a_save(out), process)
+        wait_until(lambda: in_a_save(out), process, pause=0.001)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)
     assert process.returncode == 130

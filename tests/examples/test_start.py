@@ -1,13 +1,15 @@
 """The files to start from are whole, learn what they claim, and run as a command and as a file."""
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import jax
 import pytest
+
+from tests.support.compiler import LEAST
+from tests.support.forks import alone
 
 ROOT = Path(__file__).parents[2]
 START = ROOT / "examples" / "start"
@@ -76,8 +78,7 @@ def test_a_file_does_what_it_claims_as_a_command(name, capsys):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_file_runs_alone(name, tmp_path):
     """As ``python examples/start/NAME.py``, from any folder."""
-    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
-    environment |= {"PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".jax_cache")}
+    environment = alone() | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": LEAST}
     done = subprocess.run(
         [sys.executable, "-W", "error", START / f"{name}.py", "--steps", COMMANDS[name]],
         cwd=tmp_path,

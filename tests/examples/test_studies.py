@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.support.compiler import LEAST
 from tests.support.programs import run, start
 
 for package in ("flax", "matplotlib", "mlxtend", "orbax", "rich", "sklearn", "tokenizers"):
@@ -46,7 +45,7 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
     from matplotlib.image import imread
 
     options = ("--quick", *STUDIES[name], "--out", str(tmp_path))
-    code, out, err = run("examples", name, *options, environment={"XLA_FLAGS": LEAST})
+    code, out, err = run("examples", name, *options)
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     files = {file.name for file in tmp_path.iterdir()}

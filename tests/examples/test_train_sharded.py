@@ -35,10 +35,7 @@ def arguments(out, **options):
 
 def start(out, environment=(), **options):
     """The trainer, on one device unless it is told otherwise."""
-    quick = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # Most of the time is compilation.
-    return programs.start(
-        "examples", "train_sharded", *arguments(out, **options), environment=quick | dict(environment)
-    )
+    return programs.start("examples", "train_sharded", *arguments(out, **options), environment=environment)
 
 
 def free_address():

@@ -1,5 +1,9 @@
-"""Examples and benchmarks, ``python -m PACKAGE NAME``, forked from a process that has imported them."""
+"""Examples and benchmarks, ``python -m PACKAGE NAME``, forked from a process that has imported them.
 
+No test of them depends on how the last bits are rounded, so that they are compiled as fast as can be.
+"""
+
+from tests.support.compiler import LEAST
 from tests.support.forks import Forked, forks
 
 # Between them these import what any of them does, so that one server is enough for all.
@@ -11,7 +15,8 @@ IMPORTED = (
 
 
 def start(package, *arguments, environment=()) -> Forked:
-    return forks(*IMPORTED).start(package, *arguments, environment=environment)
+    quick = {"XLA_FLAGS": LEAST}
+    return forks(*IMPORTED).start(package, *arguments, environment=quick | dict(environment))
 
 
 def run(package, *arguments, environment=()) -> tuple[int | None, str, str]:

@@ -1,6 +1,13 @@
 """Runs of an optimizer over many steps."""
 
+import functools
+
 import jax
+
+from tests.support.compiler import UNOPTIMIZED
+
+# Not for what another jitted function calls: JAX takes options for whole programs only.
+jit_unoptimized = functools.partial(jax.jit, compiler_options=UNOPTIMIZED)
 
 
 def apply(params, updates):
@@ -24,10 +31,10 @@ def each(txs, function):
 
     It is compiled in less time than a program for each of them.
     """
-    return jax.jit(lambda *arrays: {name: function(tx, *arrays) for name, tx in txs.items()})
+    return jit_unoptimized(lambda *arrays: {name: function(tx, *arrays) for name, tx in txs.items()})
 
 
-def counted(function):
+def counted(function, jit=jax.jit):
     """The function jitted, and a list that grows by one with every trace of it."""
     traces = []
 
@@ -35,4 +42,4 @@ def counted(function):
         traces.append(None)
         return function(*args)
 
-    return jax.jit(traced), traces
+    return jit(traced), traces

@@ -23,7 +23,7 @@ from tests.support.recipes import (
     every_recipe,
     some_groups,
 )
-from tests.support.runs import apply, counted, each, run
+from tests.support.runs import apply, counted, each, jit_unoptimized, run
 from tests.support.trees import STEPS, as_wide, assert_close, gradients, tree
 
 
@@ -57,7 +57,8 @@ def at(t, tree):
 def test_a_fresh_state_can_be_donated(group):
     """No two of its leaves are one buffer."""
     txs, params = build_all(group), {"a": jnp.ones(2), "b": jnp.ones(3)}
-    jax.block_until_ready(jax.jit(one_step(txs), donate_argnums=1)(params, init(txs, params), params))
+    step = jit_unoptimized(one_step(txs), donate_argnums=1)
+    jax.block_until_ready(step(params, init(txs, params), params))
 
 
 @some_groups
@@ -136,7 +137,7 @@ def test_float64_parameters_are_stepped_in_float64(group, x64):
 @every_group
 def test_one_compilation_serves_many_steps(group):
     txs, params = build_all(group), tree(0)
-    update, traces = counted(one_step(txs))
+    update, traces = counted(one_step(txs), jit_unoptimized)
     states = init(txs, params)
     for t in range(3):
         found = update(at(t, gradients()), states, params)
@@ -148,7 +149,7 @@ def test_one_compilation_serves_many_steps(group):
 def test_vmap_over_parameters_equals_a_loop(group):
     params = jax.tree.map(lambda a, b: jnp.stack([a, b]), tree(0), tree(7))
     grads = jax.tree.map(lambda g: jnp.stack([g, 2 * g]), gradients())
-    batched = jax.jit(jax.vmap(all_steps(group)))(params, grads)
+    batched = jit_unoptimized(jax.vmap(all_steps(group).__wrapped__))(params, grads)
     for i in range(2):
         assert_close(at(i, batched), all_steps(group)(at(i, params), at(i, grads)))
 
@@ -172,7 +173,7 @@ def test_vmap_over_hyperparameters_equals_a_loop(group):
 
     lanes = {name: lanes_of(name) for name in GROUPS[group]}
 
-    @jax.jit
+    @jit_unoptimized
     def both_ways(batches):
         batched = {n: jax.vmap(functools.partial(stepped, n))(batch) for n, batch in batches.items()}
         return batched, [{n: stepped(n, lanes[n][i]) for n in batches} for i in range(2)]
@@ -194,9 +195,9 @@ def test_every_numeric_argument_can_be_injected(group):
     plain = {name: build(name, **numbers) for name, numbers in arguments.items()}
     params, grads = tree(0), at(0, gradients())
     states = init(injected, params)
-    update, traces = counted(one_step(injected))
+    update, traces = counted(one_step(injected), jit_unoptimized)
     found = update(grads, states, params)
-    expected = jax.jit(one_step(plain))(grads, init(plain, params), params)
+    expected = jit_unoptimized(one_step(plain))(grads, init(plain, params), params)
     for name, (updates, state) in found.items():
         assert set(arguments[name]) <= set(states[name].hyperparams)
         # b2 rounds to float32, so 1 - b2 is off by up to 3e-5 of itself.
