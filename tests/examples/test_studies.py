@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 # By name, what makes it smaller still.
 STUDIES = {
     "convex": ("--steps", "25"),
-    "counterexample": ("--steps", "100000", "--seeds", "2"),
+    "counterexample": ("--steps", "20000", "--seeds", "2"),
     "language_model": ("--steps", "100"),
     "learning_rates": (),
     "moving_average": ("--seeds", "2"),
@@ -79,7 +79,7 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
 
 
 def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
-    options = ("--steps", "80000", "--seeds", "2", "--out")
+    options = ("--steps", "20000", "--seeds", "2", "--out")
     with start("examples", "counterexample", *options, str(tmp_path / "interrupted")) as process:
         while "AdaGrad" not in process.written()[0]:
             assert process.poll() is None, process.written()
