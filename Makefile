@@ -29,7 +29,7 @@ lint: .venv/lint
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes radam_optax --ignoreexternal
-	$(BIN)/python -m pytest -q tests/docs/test_architecture.py
+	$(BIN)/python -m pytest -q tests/docs/test_architecture.py tests/docs/test_notebooks_are_stripped.py
 
 # The oldest versions that pyproject.toml allows, with the tests that cross the most of their APIs.
 test-oldest: .venv-oldest/test
@@ -71,7 +71,7 @@ $(BIN)/uv: | $(BIN)/python
 
 .venv/test: pyproject.toml examples/pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(UV) --python $(BIN)/python --editable '.[parity]' ./examples --group test --group clients --group peers --group benchmarks --group docs
+	$(UV) --python $(BIN)/python --editable '.[parity]' ./examples --group test --group clients --group peers --group benchmarks --group docs --group notebooks
 	touch $@ .venv/examples .venv/docs
 
 .venv/docs: pyproject.toml examples/pyproject.toml | $(BIN)/uv

@@ -6,11 +6,13 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from examples.data.split import DataError
 from examples.lab.interrupts import if_interrupted, stop
 from examples.lab.options import suggestion
+from examples.lab.stand_ins import stand_ins
 
 ROOT = Path(__file__).parents[2]  # Of the repository.
 
@@ -53,6 +55,10 @@ def run_command(
     try:
         # A KeyboardInterrupt within the import of an extension would surface as an ImportError.
         signal.signal(signal.SIGINT, stop)
+        if {"-h", "--help"} & {*options}:
+            # Which ends the program. Where a stand-in does not do, the help is that of below, seconds later.
+            with suppress(Exception), stand_ins(("benchmarks", "examples", "radam_optax")):
+                importlib.import_module(_module(commands[name])).main(options)
         command = importlib.import_module(_module(commands[name]))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         command.main(options)
