@@ -42,3 +42,10 @@ def test_continuous_integration_runs_what_a_person_runs_and_nothing_else():
     assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
     used = [step["uses"].partition("@")[0] for step in steps if "uses" in step]
     assert used == ["actions/checkout", "actions/setup-python"]
+
+
+def test_the_address_of_the_documentation_serves_what_make_docs_builds():
+    commands = yaml.safe_load((ROOT / ".readthedocs.yaml").read_text("utf-8"))["build"]["commands"]
+    assert commands[0] == "make docs"
+    built = commands[-1].split()[2]
+    assert f"docs {built}\n" in (ROOT / "Makefile").read_text("utf-8")

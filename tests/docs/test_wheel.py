@@ -12,7 +12,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("radam_optax", "benchmarks", "docs", "examples", "tests")
-FILES = [".ci/run", ".github/workflows/ci.yml", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md"]
+FILES = [
+    ".ci/run",
+    ".github/workflows/ci.yml",
+    ".readthedocs.yaml",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+]
 FILES += ["LICENSE", "MANIFEST.in", "Makefile", "README.md", "pyproject.toml"]
 NOT_OURS = ("__pycache__", "_build")
 # Without an environment of its own, for which packages would be fetched.
