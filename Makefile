@@ -28,7 +28,7 @@ lint: .venv/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes radam_optax --ignoreexternal
+	PYTHONPATH=. $(BIN)/pyright --pythonpath $(BIN)/python --verifytypes radam_optax --ignoreexternal
 	$(BIN)/python -m pytest -q tests/docs/test_architecture.py tests/docs/test_notebooks_are_stripped.py
 
 # The oldest versions that pyproject.toml allows, with the tests that cross the most of their APIs.
