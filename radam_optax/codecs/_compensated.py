@@ -132,7 +132,7 @@ class _Compensated:
         x = jnp.abs(x)
         if self.dtype == "bfloat16":
             return to_bits(x, jnp.int32)
-        small = x < jnp.finfo(self.dtype).smallest_normal
+        small = x < self._least
         return to_bits(x + self._shift(small), jnp.int32) - (self._exponent(small) << _MANTISSA)
 
     def _float(self, number: jax.Array) -> jax.Array:
@@ -145,7 +145,11 @@ class _Compensated:
         return jnp.where(number < 0, -x, x)
 
     def _shift(self, small: jax.Array) -> jax.Array:
-        return jnp.where(small, jnp.float32(jnp.finfo(self.dtype).smallest_normal), jnp.float32(0))
+        return jnp.where(small, self._least, jnp.float32(0))
+
+    @property
+    def _least(self) -> jax.Array:
+        return jnp.float32(jnp.finfo(self.dtype).smallest_normal)
 
     def _exponent(self, small: jax.Array) -> jax.Array:
         least = 127 + jnp.finfo(self.dtype).minexp - 1

@@ -125,6 +125,17 @@ def test_without_an_update_nothing_moves(codec):
     assert int(again.steps[repr(codec)]) == 14
 
 
+@every_codec
+def test_only_what_adds_the_updates_mixes_dtypes(codec):
+    optimizer, params = rx.compress_params(rx.radam(1e-2), codec), small(DTYPES[codec])
+    with jax.numpy_dtype_promotion("strict"):
+        state = optimizer.init(params)
+        updates, state = optimizer.update(params, state, params)
+        full = rx.decompress_params(state, params)
+        params, state = rx.replace_params(state, params, full)
+    assert {x.dtype for x in jax.tree.leaves((updates, full))} == {jnp.dtype("float32")}
+
+
 def test_with_sixteen_bits_training_is_that_of_float32():
     params = small()
     gradients = gradients_like(params, 300)
