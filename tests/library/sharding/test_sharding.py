@@ -15,7 +15,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import radam_optax as rx
-from tests.support.compiler import AS_USERS
+from tests.support.compiler import AS_USERS, UNOPTIMIZED
 from tests.support.forms import in_forms
 from tests.support.meshes import collectives, mesh_of, put
 from tests.support.recipes import ALONE, BY_LEAF, COVERING, build
@@ -80,7 +80,7 @@ def check(tx, params, *, jitted=True):
         assert strays(tree, params) == []
 
 
-def run_recipes(program, leaves, axis_type, **axes):
+def run_recipes(program, leaves, axis_type, options=UNOPTIMIZED, **axes):
     """Some of them in one program: what it returns at each step. Nothing strays, nothing is communicated."""
     txs = {name: build(name) for name in PROGRAMS[program]}
     trees = draws(8, mesh_of(axis_type, **axes))
@@ -93,9 +93,9 @@ def run_recipes(program, leaves, axis_type, **axes):
         found = {name: tx.update(gradients, states[name], params) for name, tx in txs.items()}
         return {name: u for name, (u, _) in found.items()}, {name: s for name, (_, s) in found.items()}
 
-    jitted = jax.jit(init).lower(params).compile()
+    jitted = jax.jit(init).lower(params).compile(UNOPTIMIZED)
     states, history = jitted(params), []
-    update = jax.jit(update).lower(params, states, params).compile(AS_USERS)
+    update = jax.jit(update).lower(params, states, params).compile(options)
     assert collectives(jitted) == collectives(update) == []
     assert strays(states, params) == strays(init(params), params) == []
     for g in gradients:  # Rectification begins with the sixth.
@@ -118,10 +118,11 @@ def test_every_recipe_has_the_same_bits_on_any_number_of_devices(program):
             if not {getattr(key, "key", None) for key in path} & (LAYOUTS.keys() - some)
         ]
 
-    alone = run_recipes(program, some, AxisType.Auto, data=1, fsdp=1, tensor=1)
-    assert_same(run_recipes(program, some, AxisType.Auto, data=1, fsdp=2, tensor=1), alone)
-    assert_same(run_recipes(program, some, AxisType.Auto, data=1, fsdp=2, tensor=2), alone)
-    found = run_recipes(program, LAYOUTS, AxisType.Auto, data=2, fsdp=2, tensor=2)
+    run = functools.partial(run_recipes, program, axis_type=AxisType.Auto, options=AS_USERS)
+    alone = run(some, data=1, fsdp=1, tensor=1)
+    assert_same(run(some, data=1, fsdp=2, tensor=1), alone)
+    assert_same(run(some, data=1, fsdp=2, tensor=2), alone)
+    found = run(LAYOUTS, data=2, fsdp=2, tensor=2)
     assert_same(of_some(found), of_some(alone))
 
 
