@@ -1,11 +1,12 @@
 """Curves on logarithmic axes as SVG, in a page's own colours, so that they are read in light and in dark."""
 
 import math
+import textwrap
 from html import escape
 
 WIDTH, HEIGHT = 440, 290
 LEFT, RIGHT, TOP, BOTTOM = 42, 96, 48, 34
-LEADING = 17  # Between the names at the ends of lines.
+LEADING, LETTERS = 17, 13  # Of the names at the ends of lines.
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -62,10 +63,10 @@ class Axes:
         parts, lowest = [], TOP
         for name, y, colour in sorted(lines, key=lambda line: -line[1]):
             lowest = max(self.up(y) + 5, lowest)
-            parts.append(
-                f'<text x="{WIDTH - RIGHT + 6}" y="{lowest:.1f}" style="fill:{colour}">{escape(name)}</text>'
-            )
-            lowest += LEADING
+            for words in textwrap.wrap(name, LETTERS):
+                place = f'x="{WIDTH - RIGHT + 6}" y="{lowest:.1f}"'
+                parts.append(f'<text {place} style="fill:{colour}">{escape(words)}</text>')
+                lowest += LEADING
         return parts
 
     def line(self, xs, ys, style):

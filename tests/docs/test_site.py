@@ -140,6 +140,15 @@ def test_no_link_is_dead(site):
     assert not dead, "\n".join(dead)
 
 
+CUT_OFF = """
+return [...document.querySelectorAll("svg[role=img] text")].filter(each => {
+    const { x, y, width, height } = each.getBBox();
+    const all = each.ownerSVGElement.viewBox.baseVal;
+    return Math.min(x - all.x, y - all.y, all.x + all.width - x - width, all.y + all.height - y - height) < 0;
+}).map(each => each.textContent);
+"""
+
+
 @in_a_browser
 def test_pages_load_without_errors_and_from_nowhere_else_and_formulas_have_a_size(site, address, screen):
     browser, said, formulas = screen(), [], 0
@@ -154,6 +163,8 @@ def test_pages_load_without_errors_and_from_nowhere_else_and_formulas_have_a_siz
             "return [...document.querySelectorAll('math')].map(each => each.getBoundingClientRect())"
             ".map(({width, height}) => [width, height])"
         )
+        cut = browser.execute_script(CUT_OFF)
+        said += [f"{page} cuts {text!r} off" for text in cut]
         formulas += len(sizes)
         said += [f"{page} has a formula of size {size}" for size in sizes if min(size) < 4]
     assert not said, "\n".join(said)
