@@ -60,7 +60,7 @@ def test_a_stand_in_takes_part_in_definitions():
 
     @nothing.dataclass(frozen=True)
     class Thing(nothing.Module):
-        kind: nothing.Array | float = nothing.zeros(3) + 1
+        kind: nothing.Array | float = nothing.zeros(3) + 1  # pyright: ignore[reportInvalidTypeForm]
 
     assert function(3) == 3
     assert Thing.__mro__ == (Thing, object)
