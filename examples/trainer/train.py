@@ -163,7 +163,10 @@ def main(arguments: Sequence[str]) -> None:
             return
         choices = workload.choose(settings.seed, settings.steps * settings.accumulate)
         board = settings.out / "tensorboard"
-        writer = SummaryWriter(str(board), purge_step=first + 1 if first else None)
+        # Files are named by the second, in which a run may be stopped and resumed.
+        writer = SummaryWriter(
+            str(board), purge_step=first + 1 if first else None, filename_suffix=f".{first}"
+        )
         with task(console, settings.optimizer.name, settings.steps) as report:
             step = first
             while step < settings.steps:
