@@ -1,4 +1,4 @@
-# make demo | test | test-all | lint | docs | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
+# make demo | pictures | test | test-all | lint | docs | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest/bin
@@ -8,6 +8,16 @@ UV := $(BIN)/uv pip install --quiet
 
 demo: .venv/examples
 	$(BIN)/python -m examples quickstart
+
+# The studies' pictures in docs/, light and dark. A study that has written its results into out/ is not run
+# again, so that a change of style costs a minute; remove its folder to have it measured anew (all: hours).
+STUDIES := $(patsubst examples/studies/%/study.py,%,$(wildcard examples/studies/*/study.py))
+
+pictures: $(STUDIES:%=out/%/summary.json)
+	$(BIN)/python -m examples pictures $(STUDIES)
+
+out/%/summary.json: | .venv/examples
+	$(BIN)/python -m examples $*
 
 # The quick form of the library's tests, everything there is, and what the quick form leaves out of it. Each
 # ends with the CPU-seconds that it took.
@@ -90,4 +100,4 @@ $(BIN)/uv: | $(BIN)/python
 clean:
 	rm -rf .venv .venv-oldest .jax_cache dist build out *.egg-info
 
-.PHONY: demo test test-all test-rest lint docs test-oldest build benchmarks clean
+.PHONY: demo pictures test test-all test-rest lint docs test-oldest build benchmarks clean

@@ -8,7 +8,7 @@ from examples.lab.commands import run_command
 
 HERE = Path(__file__).parent
 PROGRAMS = [*HERE.glob("start/[a-z]*.py"), HERE / "trainer/train.py", HERE / "sharded/train_sharded.py"]
-PROGRAMS += [HERE / "resilient/resilient_training.py"]
+PROGRAMS += [HERE / "resilient/resilient_training.py", HERE / "studies/pictures.py"]
 STUDIES = {file.parent.name: file for file in HERE.glob("studies/*/study.py")}
 COMMANDS = dict(sorted(({file.stem: file for file in PROGRAMS} | STUDIES).items()))
 NEEDS = (

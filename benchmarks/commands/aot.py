@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> None:
     bench.note(f"Bars met by {len(bench.rows) - len(bars)} of {len(bench.rows)} compiled steps.")
     for target, optimizer, missed in bars:
         bench.note(f"Missed by {optimizer} on {target}: {', '.join(missed)}.")
-    bench.finish(_figure(bench.rows))
+    bench.finish(lambda: _figure(bench.rows))
 
 
 def _measure(bench: Benchmark, target: str, optimizers: Sequence[str]) -> None:
@@ -164,4 +164,6 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
             name: exactly(row[key] / row["parameters"])
             for name, key in (("compiled", "bytes"), ("least", "least_bytes"))
         }
-    return panels(data, "bytes read and written in a step, per parameter")
+    return panels(
+        data, "What compiled steps read and write", "Bytes read and written in a step, per parameter"
+    )

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
             [_line(row) for row in rows],
         )
         bench.save()
-    bench.finish(_figure(bench.rows))
+    bench.finish(lambda: _figure(bench.rows))
 
 
 def measured(model: str, state: str, target: str, chips: Sequence[Any]) -> dict[str, Any]:
@@ -128,4 +128,4 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
         values = {what: row[f"{what}_bytes"] for what in ("state", "peak")}
         point = {what: exactly(value / 1e9) for what, value in values.items() if value is not None}
         data.setdefault(row["target"], {})[f"{row['model']}, {row['state']}"] = point
-    return panels(data, "GB per chip")
+    return panels(data, "Memory of training Llama 2 on slices of TPUs", "GB per chip")

@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> None:
             bench.save()
             _show(bench, bench.rows[-len(PACKAGES) :])
     _tables(bench, optimizers, leaves)
-    bench.finish(_figure(bench.rows))
+    bench.finish(lambda: _figure(bench.rows))
 
 
 def _rows(optimizer: str, leaves: str, rounds: int) -> list[dict[str, Any]]:
@@ -196,4 +196,4 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
             line = shown.setdefault(f"{phase}, {row['optimizer']}", {}).setdefault(row["leaves"], {})
             line[row["competitor"]] = Spread(*row[phase].values())
     ordered = {name: shown[name] for phase in PHASES for name in shown if name.startswith(phase)}
-    return panels(ordered, "seconds of CPU", log=True)
+    return panels(ordered, "Time to compile a training step", "Seconds of CPU", log=True)

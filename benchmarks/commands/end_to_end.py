@@ -138,7 +138,7 @@ def main(arguments: Sequence[str]) -> None:
         _measure(bench, model, Training(tasks(options.quick)[model]()), optimizers, rounds)
         bench.save()
     _table(bench)
-    bench.finish(_figure(bench.rows))
+    bench.finish(lambda: _figure(bench.rows))
 
 
 def _measure(
@@ -208,4 +208,6 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
     for row in rows:
         point = Spread(*(100 * value for value in row["share"].values()))
         shown.setdefault(row["model"], {}).setdefault(row["optimizer"], {})[row["competitor"]] = point
-    return panels(shown, "share of the optimizer in a training step, %")
+    return panels(
+        shown, "What the optimizer takes of a training step", "Share of the optimizer in a training step, %"
+    )

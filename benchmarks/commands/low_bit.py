@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark
 from examples.lab.options import positive_int
+from examples.lab.style import CONTEXT, INDIGO, plain_log, sheet
 
 RATE, B1, B2, EPS = 1e-4, 0.9, 0.999, 1e-8
 Gradients = Callable[[int], np.ndarray]  # Of the number of a step.
@@ -179,18 +180,21 @@ def quiet() -> Iterator[None]:
 
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Distance over bytes, a dot each."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    ax = figure.subplots()
+    """Distance over bytes, a dot each with its name."""
+    figure, panel = sheet(
+        "How far fewer bytes of state lead from the way of float64",
+        "Distance to float64 in % of the way, over bytes held per parameter; colored: this package",
+        5.0,
+    )  # fmt: skip
     for row in rows:
-        colour = "C0" if row["competitor"].startswith("radam_optax") else "0.4"
-        ax.plot(row["bytes_per_parameter"], row["percent"], "o", color=colour)
-        ax.annotate(
+        colour = INDIGO if row["competitor"].startswith("radam_optax") else CONTEXT
+        panel.plot(row["bytes_per_parameter"], row["percent"], "o", color=colour)
+        panel.annotate(
             row["competitor"], (row["bytes_per_parameter"], row["percent"]),
-            xytext=(6, 4), textcoords="offset points", color=colour, fontsize=8,
+            xytext=(8, 0), textcoords="offset points", color=colour, va="center",
         )  # fmt: skip
-    ax.set_yscale("log")
-    ax.set(xlabel="bytes held per parameter", ylabel="distance to float64 in % of the way", xlim=(4, 24))
+    panel.set(yscale="log", xlabel="bytes per parameter", xlim=(4, 24))
+    plain_log(panel.yaxis, 1, 3)
     return figure
 
 
@@ -242,4 +246,4 @@ def main(arguments: Sequence[str]) -> None:
             for row in bench.rows
         ],
     )
-    bench.finish(draw(bench.rows))
+    bench.finish(lambda: draw(bench.rows))

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> None:
                 )
         bench.save()
     _tables(bench, optimizers)
-    bench.finish(_figure(bench.rows))
+    bench.finish(lambda: _figure(bench.rows))
 
 
 def _tables(bench: Benchmark, optimizers: Sequence[str]) -> None:
@@ -111,4 +111,4 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
                 value = row[f"{field}_per_parameter"]
                 point = shown.setdefault(title, {}).setdefault(row["optimizer"], {})
                 point[row["format"]] = exactly(value)
-    return panels(shown, "bytes per parameter")
+    return panels(shown, "Memory of the optimizers", "Bytes per parameter, by the format of the state")

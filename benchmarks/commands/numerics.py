@@ -16,13 +16,14 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import optax
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark
+from benchmarks.frame.figure import MARKS
 from benchmarks.subjects.peers import OPTAX, OURS
 from examples.lab.options import positive_int
+from examples.lab.style import plain_log, sheet
 
 B2 = (0.9, 0.99, 0.999, 0.9999, 0.99999)
 QUICK_B2 = (0.99, 0.999, 0.99999)
@@ -199,7 +200,7 @@ def main(arguments: Sequence[str]) -> None:
                 bench.rows.append(row | _of_updates(*parts))
         bench.save()
     _tables(bench, list(packages), averages)
-    bench.finish(_figure(curves))
+    bench.finish(lambda: _figure(curves))
 
 
 def _of_rectifier(found: Rectifier, r: Sequence[Any], adaptive: np.ndarray) -> tuple[dict[str, Any], Curve]:
@@ -261,19 +262,21 @@ def _tables(bench: Benchmark, packages: Sequence[str], averages: Sequence[float]
 
 def _figure(curves: dict[float, dict[str, Curve]]) -> Figure:
     """Relative error of r_t over t."""
-    figure = Figure(figsize=(12, 7), layout="constrained")
-    axes = list(figure.subplots(2, 3, sharey=True).flat)
-    for ax, (b2, named) in zip(axes, curves.items(), strict=False):
-        for index, (name, curve) in enumerate(named.items()):
-            t = np.arange(1, len(curve) + 1)
-            # An error of 0 has no place on a logarithmic axis.
-            ax.loglog(t, np.maximum(curve, 1e-9), ".", ms=3, color=colormaps["tab10"](index), label=name)
-        ax.set(title=f"b2 = {b2}", xlabel="t")
-        ax.grid(alpha=0.3)
-    for ax in axes[len(curves) :]:
+    rows = -(-len(curves) // 2)
+    figure, axes = sheet(
+        "How exact packages compute RAdam's rectifier",
+        "Relative error of r_t in float32 over steps, by b2; where a mark is missing, the error is 0",
+        2.6 * rows + 0.6, rows, 2, sharey=True, squeeze=False,
+    )  # fmt: skip
+    for ax, (b2, named) in zip(axes.flat, curves.items(), strict=False):
+        for (name, curve), (colour, marker) in zip(named.items(), MARKS * len(named), strict=False):
+            t = np.unique(np.geomspace(1, len(curve), 50).astype(int))
+            shown = np.where(curve[t - 1] > 0, curve[t - 1], np.nan)
+            ax.loglog(t, shown, marker, ls="", ms=4, color=colour, label=name)
+        ax.set(title=f"b2 = {b2}", xlabel="step")
+        plain_log(ax.xaxis, 1)
+        plain_log(ax.yaxis, 1)
+    for ax in axes.flat[len(curves) :]:
         ax.remove()
-    figure.supylabel("relative error of r_t, float32")
-    figure.legend(
-        *figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, markerscale=4
-    )
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

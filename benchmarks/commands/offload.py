@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
             [_line(row) for row in rows],
         )
         bench.save()
-    bench.finish(_figure(bench.rows))
+    bench.finish(lambda: _figure(bench.rows))
 
 
 def measured(
@@ -140,4 +140,4 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
         line = data.setdefault(row["target"], {}).setdefault(f"{row['layers']}, {row['state']}", {})
         if row["peak_bytes"] is not None:
             line[f"state on the {row['place']}"] = exactly(row["peak_bytes"] / 1e9)
-    return panels(data, "GB of the device, at most")
+    return panels(data, "Memory of training Llama 2, with its state on the host", "GB of the device, at most")

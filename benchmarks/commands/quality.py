@@ -18,11 +18,13 @@ from rich.console import Console
 
 import radam_optax as rx
 from benchmarks.frame.benchmark import Benchmark, add_names
+from benchmarks.frame.figure import MARKS
 from benchmarks.subjects.codecs import CODECS, PARAMETERS
 from examples.data.pairs import END, padded
 from examples.data.text import Corpus, standard_library
 from examples.lab.console import task
 from examples.lab.options import positive_int
+from examples.lab.style import CONTEXT, over_seeds, sheet
 from examples.lab.task import Task
 from examples.lab.training import train
 from examples.models.transformer import Transformer
@@ -146,28 +148,32 @@ def log_second_moment(runs: Any) -> np.ndarray:
     return np.asarray([np.log(row[row > 0]).mean() for row in nu])
 
 
-def draw(excess: dict[str, dict[tuple[str, str], tuple[float, np.ndarray]]]) -> Figure:
-    """A panel per model and optimizer: % above float32's loss over bytes, a dot per codec and form."""
-    figure = Figure(figsize=(4 * len(excess) + 1, 4), layout="constrained")
-    axes = figure.subplots(1, len(excess), sharey=True, squeeze=False)[0]
-    for ax, (title, points) in zip(axes, excess.items(), strict=True):
-        ax.axhspan(-BAR_OF_PARAMETERS, BAR_OF_PARAMETERS, color="0.93")
-        for form, colour in zip(PARAMETERS, ("0.4", "C3", "C0", "C2"), strict=True):
+def draw(excess: dict[str, dict[tuple[str, str], tuple[float, np.ndarray]]], steps: int) -> Figure:
+    """A panel per model and optimizer: % above float32's loss over bytes, a mark per codec and form."""
+    columns = min(2, len(excess))
+    rows = -(-len(excess) // columns)
+    seeds = len(next(iter(next(iter(excess.values())).values()))[1])
+    figure, axes = sheet(
+        "How much of the loss fewer bytes cost",
+        f"Test loss above float32's in %, over bytes per parameter with its state, after {steps} steps; "
+        f"{over_seeds(seeds)}. Marks: the form of the parameters",
+        3.3 * rows + 0.4, rows, columns, sharey=True, squeeze=False,
+    )  # fmt: skip
+    for ax, (title, points) in zip(axes.flat, excess.items(), strict=False):
+        ax.axhspan(-BAR_OF_PARAMETERS, BAR_OF_PARAMETERS, color=CONTEXT, alpha=0.15, lw=0)
+        for form, (colour, marker) in zip(PARAMETERS, MARKS, strict=False):
             found = [(size, above) for (of, _), (size, above) in points.items() if of == form]
             for size, above in found:
-                ax.plot([size, size], [above.min(), above.max()], color=colour, linewidth=1)
-            ax.plot(
-                [size for size, _ in found],
-                [above.mean() for _, above in found],
-                "o",
-                color=colour,
-                label=form,
-            )
+                ax.plot([size, size], [above.min(), above.max()], color=colour, lw=1.5)
+            sizes, means = [size for size, _ in found], [above.mean() for _, above in found]
+            ax.plot(sizes, means, marker, ls="", color=colour, label=form)
         ax.set_yscale("symlog", linthresh=1)
         ax.set_yticks(ticks := (-0.5, 0, 0.5, 1, 2, 5), [f"{tick:g}" for tick in ticks], minor=False)
-        ax.set(title=title, xlabel="bytes per parameter, with its state")
-    axes[0].set_ylabel("test loss above float32's in %")
-    axes[-1].legend(title="parameters", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        ax.set(title=title, xlabel="bytes")
+        ax.margins(x=0.08)
+    for ax in axes.flat[len(excess) :]:
+        ax.remove()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -253,4 +259,4 @@ def main(arguments: Sequence[str]) -> None:
         "mean of the second moments, to float32's. A seed has the same first weights and batches with every "
         "format."
     )
-    bench.finish(draw(excess))
+    bench.finish(lambda: draw(excess, steps))

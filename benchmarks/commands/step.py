@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
         if child:
             child.close()
     _tables(bench, optimizers, shapes)
-    bench.finish(_figure(bench.rows))
+    bench.finish(lambda: _figure(bench.rows))
 
 
 def _can_compare_with_torch(bench: Benchmark) -> bool:
@@ -254,4 +254,4 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
         at = row["bytes"] / 1e9
         point = Spread(row["gb_per_s"], at / row["seconds"]["high"], at / row["seconds"]["low"])
         shown.setdefault(row["shape"], {}).setdefault(row["optimizer"], {})[row["competitor"]] = point
-    return panels(shown, "GB/s of the bytes that a step has to move")
+    return panels(shown, "Speed of an optimizer's step", "GB/s of the bytes that a step has to move")

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from examples.lab.console import make_console, print_table
 from examples.lab.device import cores
-from examples.lab.files import atomic, write_figure
+from examples.lab.files import atomic, write_picture
 from examples.lab.options import Parser, output_folder, suggestion
 
 PACKAGES = ("jax", "optax", "torch", "flax", "numpy")
@@ -126,11 +126,10 @@ class Benchmark:
             partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
         return path
 
-    def finish(self, figure: Figure) -> None:
-        """Writes ``NAME.json`` and ``NAME.png``."""
-        picture = self.options.out / f"{self.name}.png"
-        write_figure(picture, figure)
-        self.console.print(f"\nWrote {self.save()}, {picture}", soft_wrap=True)
+    def finish(self, draw: Callable[[], Figure]) -> None:
+        """Writes ``NAME.json`` and what is drawn, light and dark: ``NAME.png`` and ``NAME-dark.png``."""
+        light, dark = write_picture(self.options.out / f"{self.name}.png", draw)
+        self.console.print(f"\nWrote {self.save()}, {light}, {dark}", soft_wrap=True)
 
 
 def grid(

@@ -14,6 +14,7 @@ from PIL import Image
 
 from examples.lab.console import Report
 from examples.lab.files import atomic
+from examples.lab.style import place_labels
 
 LAST = 2000  # Milliseconds on the last picture, before it begins again.
 
@@ -24,8 +25,7 @@ def pictures_of(
     """The figure after ``draw(0)``, ``draw(1)``, ..., laid out once: for the last, so that all has room."""
     canvas = FigureCanvasAgg(figure)
     draw(frames - 1)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    place_labels(figure)
     pictures = []
     for frame in range(frames):
         draw(frame)

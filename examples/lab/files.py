@@ -14,6 +14,8 @@ from PIL import Image
 from examples.data.split import DataError
 from examples.lab.style import THEMES, place_labels
 
+COLOURS = 128  # Of a PNG file.
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -92,23 +94,21 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers
     return "".join(f"| {' | '.join(row)} |\n" for row in (escaped[0], rule, *escaped[1:]))
 
 
-def write_figure(path: Path, figure: Figure) -> None:
-    """A PNG file."""
+def write_png(path: Path, figure: Figure) -> None:
+    """A PNG file of a figure, with its labels moved apart."""
+    place_labels(figure)
+    with io.BytesIO() as pixels:
+        figure.savefig(pixels, format="png")
+        # A picture has few colours, and their shades: a fifth of the bytes.
+        image = Image.open(pixels).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     with atomic(path) as partial:
-        figure.savefig(partial, dpi=150)
+        image.save(partial, optimize=True)
 
 
 def write_picture(path: Path, draw: Callable[[], Figure]) -> list[Path]:
     """PNG files of what is drawn in each theme, ``NAME.png`` and ``NAME-dark.png``; returns their paths."""
-    paths = []
-    for theme in THEMES:
-        with theme.applied(), io.BytesIO() as pixels:
-            figure = draw()
-            place_labels(figure)
-            figure.savefig(pixels, format="png")
-            # 256 colours, a fifth of the bytes: a picture has few, and their shades.
-            image = Image.open(pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        paths.append(path.with_stem(path.stem + theme.suffix))
-        with atomic(paths[-1]) as partial:
-            image.save(partial, optimize=True)
+    paths = [path.with_stem(path.stem + theme.suffix) for theme in THEMES]
+    for theme, file in zip(THEMES, paths, strict=True):
+        with theme.applied():
+            write_png(file, draw())
     return paths

@@ -15,18 +15,17 @@ import flax
 import jax
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 from rich.table import Table
 
 import examples
 import radam_optax as rx
-from examples.lab.animation import pictures_of, write_gif
 from examples.lab.console import make_console, task
 from examples.lab.device import device_line
-from examples.lab.files import atomic, markdown_table, write_csv, write_figure
+from examples.lab.files import atomic, markdown_table, write_csv
 from examples.lab.interrupts import if_interrupted
 from examples.lab.options import Parser, output_folder, positive_int
 from examples.lab.orbax import interrupts_wait, silence_orbax
+from examples.lab.pictures import Pictures, draw_pictures
 from radam_optax.checkpoint import Checkpoints
 
 SAVE_AFTER = 10.0  # Seconds of work that an interrupt may cost,
@@ -189,36 +188,17 @@ class Study:
         """What is plotted: one row per point."""
         write_csv(self._file(name), columns, rows)
 
-    def write_figure(self, name: str, figure: Figure) -> None:
-        """A PNG file."""
-        write_figure(self._file(name), figure)
-
-    def write_animation(
-        self, name: str, figure: Figure, draw: Callable[[int], None], frames: int, fps: float
-    ) -> None:
-        """A GIF file of the figure, which is left as in its last frame.
-
-        Args:
-          name: of the file.
-          figure: of what does not move; laid out once, so that nothing jumps.
-          draw: changes the figure to its frame 0, ..., frames - 1; called with the last one first.
-          frames: how many.
-          fps: frames per second, at most 50.
-        """
-        with task(self.console, name, frames) as report:
-            pictures = pictures_of(figure, draw, frames, report)
-        write_gif(self._file(name), pictures, fps)
-
     def _file(self, name: str) -> Path:
         self.written.append(self.options.out / name)
         return self.written[-1]
 
-    def conclude(self, findings: Sequence[Finding], results: Mapping[str, Any]) -> None:
+    def conclude(self, findings: Sequence[Finding], results: Mapping[str, Any], pictures: Pictures) -> None:
         """Prints the verdict, writes it to ``verdict.md``, and all to ``summary.json``; removes the progress.
 
         Args:
           findings: the rows of the verdict.
           results: what else is worth keeping, in the types of JSON.
+          pictures: of the summary and the tables that were written before.
         """
         summary = self.depends_on | {"findings": [f._asdict() for f in findings]}
         with atomic(self._file("summary.json")) as partial:
@@ -227,6 +207,7 @@ class Study:
             )
         if findings:
             self._write_verdict(findings)
+        self.written += draw_pictures(self.console, self.options.out, pictures)
         if self.loops:
             shutil.rmtree(self.progress, ignore_errors=True)  # There may have been nothing to save.
         if findings:

@@ -8,17 +8,20 @@ stand out from white and from near black, so that the light and the dark form of
 """
 
 import re
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 PIXELS = 900  # Of a picture's width where it is shown.
 WIDTH = PIXELS / 96  # Inches: a page has 96 pixels to an inch, and 72 points.
@@ -26,7 +29,6 @@ TEXT, TITLE = 14.0, 17.0  # Points.
 LEADING = 1.3  # Between lines of text, in their size.
 MARGIN, GAP = 0.12, 0.06  # Inches, around the title and below it.
 SPACING = 1.05  # Of the labels at the ends of lines, in their height.
-TITLE_LETTERS, SUBTITLE_LETTERS = 58, 82  # That fit into a line.
 
 RED, ORANGE, AMBER, OLIVE, MOSS = "#DB392D", "#CE7005", "#A68003", "#778B20", "#557432"
 GREEN, TEAL, CYAN, SKY, BLUE = "#0E9254", "#099B8F", "#058298", "#2F9CD8", "#296CD8"
@@ -84,8 +86,9 @@ _LOOKS = {
     "RAdam, exact variance": (GREEN, DOTTED),
     "RAdam + cosine": (GREEN, DASH_DOT),
     "RAdamW": (GREEN, LONG),
-    "RAdam + cosine to half": (GREEN, LONG_DOT),
+    "RAdam, raised rate": (GREEN, LONG_DOT),
     "RAdam schedule-free": (TEAL, SOLID),
+    "RAdam + cosine to half": (TEAL, LONG),
     "RAdam + AMSGrad": (TEAL, DASHED),
     "AdamW schedule-free": (PINK, LONG),
     "Padam": (PINK, SOLID),
@@ -194,7 +197,7 @@ def sheet(
     Returns:
       The figure, and what ``subplots`` returns.
     """
-    lines = textwrap.wrap(title, TITLE_LETTERS), textwrap.wrap(subtitle, SUBTITLE_LETTERS)
+    lines = _lines(title, TITLE, "bold"), _lines(subtitle, TEXT, "normal")
     sizes = [len(part) * LEADING * size / 72 for part, size in zip(lines, (TITLE, TEXT), strict=True)]
     head = 2 * MARGIN + GAP + sum(sizes)
     total = height + head
@@ -210,6 +213,28 @@ def sheet(
     return figure, figure.subplots(rows, columns, **options)
 
 
+def _lines(text: str, size: float, weight: str) -> list[str]:
+    """The text in as few lines as a picture's width allows, of about one length; formulas have no spaces."""
+    font = FontProperties(size=size, weight=weight)
+    words = text.split()
+    widths = [TextPath((0, 0), f"{word}n", prop=font).get_extents().width for word in words]
+
+    def wrapped(room: float) -> list[list[str]]:
+        lines, left = [], 0.0
+        for word, width in zip(words, widths, strict=True):
+            if width > left:
+                lines.append([])
+                left = room
+            lines[-1].append(word)
+            left -= width
+        return lines
+
+    rooms = 72 * (WIDTH - 2 * MARGIN) * np.linspace(0.5, 1, 26)
+    fewest = len(wrapped(rooms[-1]))
+    best = next(lines for lines in map(wrapped, rooms) if len(lines) == fewest)
+    return [" ".join(line) for line in best]
+
+
 def band(panel: Axes, x: Any, runs: np.ndarray, *, color: str, **style: Any) -> Line2D:
     """Draws the mean of runs of shape (seeds, points) as a line, and their range as its shade."""
     (line,) = panel.plot(x, runs.mean(axis=0), color=color, **style)
@@ -220,6 +245,34 @@ def band(panel: Axes, x: Any, runs: np.ndarray, *, color: str, **style: Any) -> 
 def over_seeds(seeds: int) -> str:
     """What :func:`band` shows, for a subtitle."""
     return f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
+
+
+def rope(panel: Axes, x: Any, lines: Mapping[str, tuple[Any, str]], width: float = 2.5) -> list[Line2D]:
+    """Draws lines that lie upon each other in alternating pieces, so that all of them are seen.
+
+    Args:
+      panel: of them.
+      x: of all.
+      lines: by name, heights and colour.
+      width: of each, in points.
+    """
+    piece = 4.0  # In widths of the line.
+    drawn = []
+    for index, (name, (heights, colour)) in enumerate(lines.items()):
+        dashes = (-piece * index, (piece, piece * (len(lines) - 1)))
+        drawn += panel.plot(x, heights, label=name, color=colour, ls=dashes, lw=width, dash_capstyle="butt")
+    return drawn
+
+
+def plain_log(axis: Axis, *steps: float) -> None:
+    """Numbers instead of powers on a logarithmic axis, at these multiples of the powers of ten."""
+
+    def text(value: float, _: Any) -> str:
+        return f"{value:g}" if 1e-4 <= value < 1e5 else f"$10^{{{np.log10(value):.0f}}}$"
+
+    axis.set_major_locator(LogLocator(subs=steps or (1,), numticks=12))
+    axis.set_major_formatter(FuncFormatter(text))
+    axis.set_minor_locator(NullLocator())
 
 
 def label_ends(panel: Axes, lines: Iterable[Line2D] | None = None) -> None:
@@ -254,12 +307,21 @@ def label_ends(panel: Axes, lines: Iterable[Line2D] | None = None) -> None:
         label.set_gid("end")
 
 
-def level(panel: Axes, height: float, text: str, *, below: bool = False) -> None:
-    """A grey line to compare with, its meaning on it, at the right."""
+def level(panel: Axes, height: float, text: str, *, left: bool = False, below: bool = False) -> None:
+    """A grey line to compare with, its meaning on it.
+
+    Args:
+      panel: of the line.
+      height: of it.
+      text: its meaning, at the right end,
+      left: or at the left one,
+      below: or under it.
+    """
     panel.axhline(height, color=CONTEXT, lw=1.2, ls=DOTTED, zorder=1)
     panel.annotate(
-        text, (1, height), xycoords=panel.get_yaxis_transform(), xytext=(-2, -3 if below else 3),
-        textcoords="offset points", ha="right", va="top" if below else "bottom", color=CONTEXT,
+        text, (0 if left else 1, height), xycoords=panel.get_yaxis_transform(),
+        xytext=(4 if left else -2, -3 if below else 3), textcoords="offset points",
+        ha="left" if left else "right", va="top" if below else "bottom", color=CONTEXT,
     )  # fmt: skip
 
 

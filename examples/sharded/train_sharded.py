@@ -25,12 +25,12 @@ from examples.data.split import DataError
 from examples.data.text import Corpus, standard_library
 from examples.lab.console import make_console, print_table, task
 from examples.lab.device import device_line
-from examples.lab.files import atomic, read_csv, write_csv, write_figure
+from examples.lab.files import atomic, read_csv, write_csv, write_picture
 from examples.lab.interrupts import if_interrupted
 from examples.lab.orbax import interrupts_wait, silence_orbax
 from examples.lab.settings import check_folder
 from examples.lab.step import Run
-from examples.lab.style import BLUE
+from examples.lab.style import level, look, sheet
 from examples.models.decoder import Decoder
 from examples.sharded.mesh import bytes_of, make_measure, make_mesh, make_step, random_windows, spread_windows
 from examples.sharded.processes import differences, ended_together, join, pack, unpack
@@ -83,13 +83,10 @@ def save(checkpoints: Checkpoints, step: int, run: Run, depends_on: Mapping[str,
 
 def draw(rows: Sequence[Sequence[Any]], unigram: float) -> Figure:
     """The loss over steps."""
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(*np.array(rows, float).reshape(-1, 2).T, color=BLUE, linewidth=1, label="training text")
-    axes.axhline(unigram, color="grey", linestyle=":", label=f"frequencies of words: {unigram:.2f}")
-    axes.set(title="Loss of the language model", xlabel="step", ylabel="nats per word")
-    axes.grid(alpha=0.3)
-    axes.legend()
+    figure, panel = sheet("Loss of the language model", "Nats per word of the training text, over steps", 3.8)
+    panel.plot(*np.array(rows, float).reshape(-1, 2).T, lw=1.2, **look("RAdamW") | {"linestyle": "-"})
+    panel.set_xlabel("step")
+    level(panel, unigram, f"frequencies of words: {unigram:.2f}")
     return figure
 
 
@@ -148,17 +145,16 @@ def conclude(settings: Settings, results: Mapping[str, Any], rows: Sequence[Any]
     ]
     print_table(console, "Memory in MiB", ("", "all devices", "one device"), cells)
     console.print(f"Held-out loss {loss:.4f} nats per word; that of the words' frequencies is {unigram:.4f}.")
-    write_figure(settings.out / "curve.png", draw(rows, unigram))
+    pictures = write_picture(settings.out / "curve.png", lambda: draw(rows, unigram))
     with atomic(settings.out / "summary.json") as partial:
         partial.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    files = ", ".join(
-        str(settings.out / name) for name in ("checkpoints", "curve.csv", "curve.png", "summary.json")
-    )
+    others = (settings.out / name for name in ("checkpoints", "curve.csv", "summary.json"))
+    files = ", ".join(map(str, (*others, *pictures)))
     console.print(f"Wrote {files} after {results['seconds']:.0f} s.", soft_wrap=True)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Trains; writes ``checkpoints/``, ``curve.csv``, and at the end ``curve.png`` and ``summary.json``."""
+    """Trains; writes ``checkpoints/``, ``curve.csv``, at the end ``summary.json`` and the curve's picture."""
     settings = read(arguments, __doc__)
     check_folder(settings.out)
     command = shlex.join(["python", "-m", "examples", "train_sharded", *arguments])

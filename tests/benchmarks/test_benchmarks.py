@@ -59,7 +59,7 @@ def result_of(name, folder, *options, run=run):
     code, out, err = run(name, "--quick", *options, "--out", str(folder))
     assert (code, err) == (0, "")
     assert "\x1b" not in out
-    assert {file.name for file in folder.iterdir()} == {f"{name}.json", f"{name}.png"}
+    assert {file.name for file in folder.iterdir()} == {f"{name}.json", f"{name}.png", f"{name}-dark.png"}
     result = json.loads((folder / f"{name}.json").read_text("utf-8"), parse_constant=refuse)
     assert (result["benchmark"], result["options"]["quick"]) == (name, True)
     assert {"jax", "optax"} <= set(result["versions"])

@@ -81,7 +81,7 @@ def test_the_links_of_a_page_into_the_repository_lead_to_files(page):
     linked = re.findall(re.escape(REPOSITORY) + r"([^)\s#]+)", PAGES[page])
     linked += [
         f"{Path(page).parent}/{name}"
-        for name in re.findall(r"\]\(([\w./]+\.(?:md|png|gif|py))\)", PAGES[page])
+        for name in re.findall(r"(?:\]\(|src=\")([\w./-]+\.(?:md|png|gif|py))[)\"]", PAGES[page])
     ]
     missing = [name for name in linked if not (ROOT / name).exists()]
     assert not missing

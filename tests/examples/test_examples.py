@@ -118,7 +118,7 @@ def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     assert "\x1b" not in out
     assert "rho   98.3  r 0.215" in out
     assert "RAdam + AMSGrad     100/100  accuracy" in out
-    assert {file.name for file in tmp_path.iterdir()} == {"curves.csv", "curves.png", "summary.json"}
+    assert {file.name for file in tmp_path.iterdir()} == {"curves.csv", "accuracy.png", "summary.json"}
 
     with (tmp_path / "curves.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -131,8 +131,8 @@ def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     assert np.all((accuracies > 0) & (accuracies <= 1))
     assert np.all(accuracies.reshape(6, -1).max(axis=1) > 0.8)  # The best run of each optimizer.
 
-    picture = imread(tmp_path / "curves.png")
-    assert picture.shape[:2] == (720, 1800)
+    picture = imread(tmp_path / "accuracy.png")
+    assert picture.shape[:2] == (960, 1800)
     assert picture.std() > 0.05
 
 

@@ -49,7 +49,7 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
     assert (code, err) == (0, "")
     assert "\x1b" not in out
     files = {file.name for file in tmp_path.iterdir()}
-    assert {file.suffix for file in tmp_path.iterdir()} >= {".csv", ".png", ".json"}
+    assert {file.suffix for file in tmp_path.iterdir()} >= {".csv", ".json"}
     wrote = out.splitlines()[-1]
     assert wrote.startswith("Wrote ")
     assert all(str(tmp_path / file) in wrote for file in files)
@@ -74,8 +74,35 @@ def test_a_quick_study_writes_what_it_promises(name, tmp_path):
         assert {len(row) for row in rows} == {len(header)}
     for path in tmp_path.glob("*.png"):
         picture = imread(path)
-        assert min(picture.shape[:2]) >= 500
+        assert picture.shape[1] == 1800
         assert picture[..., :3].std() > 0.03
+        assert path.stat().st_size < 200_000
+    names = {path.stem for path in tmp_path.iterdir() if path.suffix in (".png", ".gif")}
+    assert len(names) >= 2
+    assert names == {f"{name}{dark}" for name in names if "-dark" not in name for dark in ("", "-dark")}
+    assert all(drawn == name or drawn.startswith((f"{name}_", f"{name}-")) for drawn in names)
+
+
+def test_pictures_are_drawn_anew_without_running_their_study(tmp_path, capsys):
+    from examples.__main__ import run as main
+
+    code, _, err = run(
+        "examples", "moving_average", "--quick", "--seeds", "2", "--out", str(tmp_path / "moving_average")
+    )
+    assert (code, err) == (0, "")
+    pictures = [*(tmp_path / "moving_average").glob("moving_average*")]
+    before = {path.name: path.read_bytes() for path in pictures}
+    assert {"moving_average.gif", "moving_average_bias-dark.png"} <= set(before)
+    for path in pictures:
+        path.unlink()
+    (tmp_path / "docs").mkdir()
+    folders = ("--results", str(tmp_path), "--docs", str(tmp_path / "docs"))
+    assert main(["pictures", "moving_average", *folders]) == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()} == before
+    capsys.readouterr()
+    assert main(["pictures", "variance", *folders]) == 2
+    folder = tmp_path / "variance"
+    assert f"{folder} has no results: python -m examples variance --out {folder}" in capsys.readouterr().err
 
 
 def test_an_interrupted_study_ends_bitwise_as_an_uninterrupted_one(tmp_path):
@@ -145,7 +172,7 @@ def test_a_scan_goes_on_where_it_was_interrupted(stop_at, make_study, capsys):
     assert (f"a walk: goes on at {stop_at}." in capsys.readouterr().out) == (stop_at > 0)
     jax.tree.map(np.testing.assert_array_equal, resumed, whole)
     np.testing.assert_array_equal(carry["x"], whole["x"][-1])
-    study.conclude([], {})
+    study.conclude([], {}, {})
     assert not study.progress.exists()
 
 
@@ -244,6 +271,7 @@ def test_the_verdict_says_what_disagrees_and_why(make_study, capsys, tmp_path):
     study.conclude(
         [yes, no],
         {"up": 1.0, "none": float("nan"), "array": np.array([True, False]), "small": np.float32(0.5)},
+        {},
     )
     out = capsys.readouterr().out
     assert [line.split()[-1] for line in out.splitlines() if line.startswith("Up")] == ["agrees", "DISAGREES"]

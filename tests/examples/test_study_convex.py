@@ -17,13 +17,15 @@ nnx = pytest.importorskip("flax.nnx")
 from examples.data import mnist as _mnist
 from examples.data import mnist5k
 from examples.data.split import DataError
+from examples.lab.style import THEMES, place_labels
 from examples.models.mlp import MLP
-from examples.studies.convex.figures import draw_curves, draw_grid
+from examples.studies.convex.figures import PICTURES
 from examples.studies.convex.findings import compare
 from examples.studies.convex.grid import ALPHAS, B2S, PAIRS, Best, at_end, final_means, on_grid
 from examples.studies.convex.problems import OPTIMIZERS, PROBLEMS
-from examples.studies.convex.study import curve_rows, grid_rows
+from examples.studies.convex.study import COLUMNS, curve_rows, grid_rows
 from examples.tasks.classification import cross_entropy
+from tests.support.records import record
 
 FILES = {
     "train-images-idx3-ubyte": (3, 12, 4, 5),
@@ -251,7 +253,7 @@ def test_a_note_stands_only_where_its_reason_does():
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_figures_and_rows_of_any_result(seeds):
+def test_figures_and_rows_of_any_result(seeds, tmp_path):
     rng = np.random.default_rng(0)
     measures = ("train_loss", "test_loss", "test_accuracy")
     results = {
@@ -262,11 +264,13 @@ def test_figures_and_rows_of_any_result(seeds):
         for problem in PROBLEMS
     }
     results["100-unit MLP"]["Adam"]["train_loss"][:, -2:] = np.nan
-    titles = {problem: PROBLEMS[problem].title for problem in PROBLEMS}
-    for figure in (draw_curves(results, titles, "noise", 50), draw_grid(results, titles, "noise")):
-        figure.canvas.draw()
-        assert len(figure.axes) == 4
     rows = list(curve_rows(results))
+    left = record(tmp_path, {"curves": (COLUMNS, rows)}, {"data_dir": None}, {})
+    for draw in PICTURES.values():
+        with THEMES[0].applied():
+            figure = draw(left)
+            place_labels(figure)
+        assert len(figure.axes) == 2
     assert len(rows) == len(PROBLEMS) * len(OPTIMIZERS) * len(PAIRS) * seeds * 4
     assert {row[5] for row in rows} == {25, 50, 75, 100}
     assert len(list(grid_rows(results))) == len(rows) // 4

@@ -2,8 +2,6 @@
 
 # What needs a package comes after the skip.
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,8 +12,9 @@ import jax.numpy as jnp
 from matplotlib.figure import Figure
 from PIL import Image
 
-from examples.lab.study import Study
-from examples.studies.moving_average.figures import animated
+from examples.lab.console import make_console
+from examples.lab.pictures import Animation, draw_pictures
+from examples.studies.moving_average.figures import animate
 from examples.studies.moving_average.study import (
     DECAYS,
     MEAN,
@@ -26,6 +25,7 @@ from examples.studies.moving_average.study import (
     findings,
     signals,
 )
+from tests.support.records import record
 
 T = np.arange(1, STEPS + 1)
 FACTORS = 1 - np.array(DECAYS)[:, None] ** T
@@ -69,39 +69,41 @@ def test_the_verdict_follows_the_data():
     assert verdict(1.0, np.ones((2, STEPS))) == [True, True, False]
 
 
-def gif(folder: Path, draw_some, frames=4) -> Path:
-    """The file of a figure with one line."""
-    folder.mkdir()
-    study = Study("moving_average", None, ["--out", str(folder)], {})
+def moving(frames: int = 4) -> Animation:
+    """A figure with one line that grows."""
     figure = Figure(figsize=(2, 1), layout="constrained")
     panel = figure.subplots()
     panel.set(xlim=(0, frames), ylim=(0, 1))
     (line,) = panel.plot([], [])
-    study.write_animation("a.gif", figure, lambda frame: draw_some(line, frame), frames, fps=10)
-    assert study.written == [folder / "a.gif"]
-    return folder / "a.gif"
+    return Animation(figure, lambda frame: line.set_data(range(frame + 1), [0.5] * (frame + 1)), frames, 10)
 
 
 def test_an_animation_shows_every_frame_and_is_the_same_again(tmp_path):
-    def grow(line, frame):
-        line.set_data(range(frame + 1), [0.5] * (frame + 1))
-
-    files = [gif(tmp_path / name, grow) for name in ("one", "two")]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        files = [*draw_pictures(make_console(), tmp_path / folder, {"a": lambda record: moving()})]
+        assert [file.name for file in files] == ["a.gif", "a-dark.gif"]
+    for name in ("a.gif", "a-dark.gif"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     durations = []
-    with Image.open(files[0]) as image:
-        assert (image.size, image.n_frames, image.info["loop"]) == ((200, 100), 4, 0)
+    with Image.open(tmp_path / "one" / "a.gif") as image:
+        assert (image.size, image.n_frames, image.info["loop"]) == ((192, 96), 4, 0)
         for frame in range(4):
             image.seek(frame)
             durations.append(image.info["duration"])
     assert durations == [100, 100, 100, 2000]
 
 
-def test_the_figure_grows_with_its_frames():
+def test_the_figure_grows_with_its_frames(tmp_path):
     signal = np.linspace(0.5, 1.5, STEPS)
-    one = np.ones((2, 2, STEPS))
-    figure, draw = animated(DECAYS, MEAN, signal, one, FACTORS, FACTORS, np.ones((2, STEPS)), 10)
-    draw(4)
-    assert [len(line.get_xdata()) for line in figure.axes[0].lines[1:]] == [5] * 5
-    draw(STEPS - 1)
-    assert [len(line.get_xdata()) for line in figure.axes[0].lines[1:]] == [STEPS] * 5
+    rows = [(decay, t, signal[t - 1], 1.0, 1.0) for decay in DECAYS for t in T]
+    tables = {
+        "average": (("b", "step", "signal", "average", "corrected"), rows),
+        "adam": (("step", "not_corrected", "corrected"), [(t, 1.0, 1.0) for t in T]),
+    }
+    figure, draw, frames, _ = animate(record(tmp_path, tables, {}, {}))
+    assert frames == STEPS
+    for frame in (4, STEPS - 1):
+        draw(frame)
+        grown = [line for line in figure.axes[0].lines if not line.get_label().startswith("_child")]
+        assert [len(line.get_xdata()) for line in grown] == [frame + 1] * 5

@@ -9,7 +9,8 @@ for package in ("matplotlib", "orbax", "rich", "tokenizers"):
     pytest.importorskip(package)
 
 import radam_optax as rx
-from examples.studies.schedules.figures import draw
+from examples.lab.style import THEMES, place_labels
+from examples.studies.schedules.figures import PICTURES, runs_of
 from examples.studies.schedules.findings import findings
 from examples.studies.schedules.methods import (
     ADAM,
@@ -25,6 +26,7 @@ from examples.studies.schedules.methods import (
     warmup_cosine,
 )
 from examples.studies.schedules.runs import COLUMNS, Runs, contestants, rows
+from tests.support.records import record
 
 STEPS = 40
 
@@ -137,12 +139,18 @@ def test_the_findings_follow_the_numbers():
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_figures_and_rows_of_any_result(seeds):
+def test_figures_and_rows_of_any_result(seeds, tmp_path):
     runs = results(seeds)
-    figure = draw(contestants(runs, STEPS), 2, "noise")
-    figure.canvas.draw()
-    assert len(figure.axes) == 2
     found = list(rows(runs, 2))
+    left = record(tmp_path, {"curves": (COLUMNS, found)}, {}, {})
+    for draw in PICTURES.values():
+        with THEMES[0].applied():
+            place_labels(draw(left))
+    for (name, one), (other, expected) in zip(
+        runs_of(left).items(), contestants(runs, STEPS).items(), strict=True
+    ):
+        assert (name, one.settings) == (other, expected.settings)
+        np.testing.assert_allclose(one.test, expected.test, rtol=1e-5)
     assert len(found) == sum(len(those.settings) for those in runs.values()) * seeds * 20
     assert {len(row) for row in found} == {len(COLUMNS)}
     assert {row[5] for row in found} == set(range(2, 42, 2))

@@ -7,7 +7,7 @@ import pytest
 for package in ("flax", "matplotlib", "orbax", "rich"):
     pytest.importorskip(package)
 
-from examples.studies.trajectories.figures import animate
+from examples.studies.trajectories.figures import MAIN, VARIANTS, animate
 from examples.studies.trajectories.findings import counts, first_step_findings, path_findings
 from examples.studies.trajectories.first_steps import (
     FORMULAS,
@@ -27,7 +27,9 @@ from examples.studies.trajectories.paths import (
     sgd_steps_saddle,
     start,
 )
+from examples.studies.trajectories.study import path_rows
 from examples.studies.trajectories.surfaces import AXIS, GENTLE, STEEP, SURFACES
+from tests.support.records import record
 
 
 def path_of(method, steps=400):
@@ -143,14 +145,20 @@ def test_findings_can_fail(paths, sizes):
     assert sum(not finding.agrees for finding in first_step_findings(others)) >= 4
 
 
-def test_the_animation_shows_all_steps_within_its_frames(paths):
-    figure, draw, frames = animate({name: path[:31] for name, path in paths.items()}, 20)
-    assert frames == 20
-    titles = []
+@pytest.mark.parametrize(("names", "steps", "expected"), [(MAIN, 31, 20), (VARIANTS, 4, 4)])
+def test_the_animation_shows_all_steps_within_its_frames(paths, names, steps, expected, tmp_path):
+    columns = ("optimizer", "surface", "step", "x", "y", "height")
+    some = path_rows({name: path[:steps] for name, path in paths.items()})
+    figure, draw, frames, _ = animate(
+        record(tmp_path, {"paths": (columns, some)}, {"frames": 20}, {}), names, "A claim."
+    )
+    assert frames == expected
+    shown = []
     for frame in range(frames):
         draw(frame)
-        titles.append(int(figure.get_suptitle().split()[-1]))
-    assert titles[:3] == [0, 1, 2]
-    assert titles[-1] == 30
-    assert np.all(np.diff(titles) >= 1)
-    assert animate({name: path[:4] for name, path in paths.items()}, 20)[2] == 4
+        (clock,) = (text.get_text() for text in figure.axes[2].texts)
+        shown.append(int(clock.split()[-1]))
+    assert shown[:3] == [0, 1, 2]
+    assert shown[-1] == steps - 1
+    assert np.all(np.diff(shown) >= 1)
+    assert len(figure.axes[0].get_lines()) == 2 * len(names)

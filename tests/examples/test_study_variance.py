@@ -15,13 +15,16 @@ import optax
 
 import radam_optax as rx
 from examples.lab.study import Study
+from examples.lab.style import THEMES, place_labels
 from examples.studies.variance.exact import adaptive_rate_moments
-from examples.studies.variance.figures import draw_means, draw_overview
+from examples.studies.variance.figures import FORMULAS, PICTURES, draw, draw_means
 from examples.studies.variance.findings import BEST, RADAM, findings
 from examples.studies.variance.float32 import DECAYS, exact_rectifier, rectifier_errors
 from examples.studies.variance.float32 import STEPS as FLOAT32_STEPS
 from examples.studies.variance.formulas import B2, MEANS, STEPS, Curves, compute
 from examples.studies.variance.simulation import PATHS, Estimate, estimate, simulate
+from examples.studies.variance.study import rows_of_simulation, rows_of_steps, step_columns
+from tests.support.records import record
 
 TIMES = np.array([3, 10, 100, 1000, STEPS])
 SIZES = {"optax": 1e-2, "radam_optax": 1e-7}
@@ -155,9 +158,18 @@ def test_the_verdict_follows_the_data(curves):
     assert not agreed["radam_optax: r_t in float32 within 4e-07"]
 
 
-def test_the_pictures_show_every_curve(curves):
+def test_the_pictures_show_every_curve(curves, tmp_path):
     exact = curves.variance[TIMES - 1]
-    overview = draw_overview(curves, TIMES, Estimate(exact, exact / 100), ERRORS)
-    assert len(overview.axes) == 6
-    means = draw_means(curves, TIMES, Estimate(exact, exact / 100), PATHS)
-    assert len(means.axes[1].lines) == 2 * len(MEANS)
+    columns = ("mu", "step", "paths", "var_psi", "standard_error", "var_psi_exact")
+    errors = [(*key, t, error) for key, values in ERRORS.items() for t, error in enumerate(values, start=1)]
+    tables = {
+        "steps": (step_columns(curves), rows_of_steps(curves)),
+        "simulation": (columns, rows_of_simulation(curves, TIMES, {PATHS: Estimate(exact, exact / 100)})),
+        "float32": (("package", "b2", "step", "relative_error"), errors),
+    }
+    left = record(tmp_path, tables, {}, {})
+    for picture in PICTURES.values():
+        with THEMES[0].applied():
+            place_labels(picture(left))
+    assert len(draw(left).axes[1].lines) == len(FORMULAS)
+    assert len(draw_means(left).axes[1].lines) == 2 * len(MEANS)

@@ -24,7 +24,19 @@ from examples.studies.warmup import study as warmup
 from examples.studies.warmup.depths import DEPTHS, RATES
 from examples.studies.warmup.figures import SHOWN, medians
 from examples.studies.warmup.findings import EARLY, findings_of, map_findings
-from examples.studies.warmup.optimizers import ADAM, EPS, WARMUP, optimizers
+from examples.studies.warmup.optimizers import (
+    ADAM,
+    B2,
+    EPS,
+    EXPONENTIAL,
+    RADAM,
+    RAISED,
+    UNTUNED,
+    WARMUP,
+    multipliers,
+    optimizers,
+    raised,
+)
 from examples.studies.warmup.runs import watched_steps
 from examples.tasks.sequences import cross_entropy, exact_match
 from examples.tasks.translation import numbers_task, text_task
@@ -175,8 +187,22 @@ def test_all_optimizers_start_as_they_should():
         "Adam + untuned exponential": 0.1 * np.expm1(-0.001), "Adam-2k": 0,
         EPS: -0.1 * 0.5 * np.sqrt(0.001) / (0.5 * np.sqrt(0.001) + 1e-4), "RAdam": -0.05,
         "RAdam, no SGD phase": 0, "RAdam, exact variance": -0.05,
+        RAISED: -0.05 * raised(steps=1000, warmup=100),
     }  # fmt: skip
     assert updates == {name: pytest.approx(value, rel=1e-4) for name, value in expected.items()}
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 25), (3000, 4)])
+def test_the_steps_of_a_raised_rate_sum_to_those_of_the_tuned_warmup(steps, warmup):
+    counts, parts = np.arange(steps), multipliers(steps, warmup)
+    for name, schedule in (
+        (UNTUNED, rx.untuned_linear_warmup),
+        (EXPONENTIAL, rx.untuned_exponential_warmup),
+    ):
+        expected = np.asarray(schedule(1.0, b2=B2)(counts)) * (1 - counts / steps)
+        np.testing.assert_allclose(parts[name], expected, rtol=1e-5)
+    total = raised(steps, warmup) * parts[RADAM].sum()
+    assert total == pytest.approx(sum((1 - i / steps) * min(1, (i + 1) / warmup) for i in counts))
 
 
 def papers_outcome():
@@ -189,7 +215,8 @@ def papers_outcome():
 
 
 def test_findings_agree_with_the_papers_outcome():
-    assert [finding.agrees for finding in findings_of(*papers_outcome(), stuck=2.0, steps=500)] == [True] * 7
+    findings = findings_of(*papers_outcome(), stuck=2.0, steps=500, warmup=100)
+    assert [finding.agrees for finding in findings] == [True] * 8
 
 
 @pytest.mark.parametrize(
@@ -202,21 +229,24 @@ def test_findings_agree_with_the_papers_outcome():
         (EPS, [0.5, 0.5], 2),
         ("RAdam", [0.3, 0.3], 3),
         ("RAdam", [0.9, 0.9], 4),
-        ("RAdam, exact variance", [0.9, 0.9], 5),
+        (RAISED, [0.9, 0.9], 5),
+        ("RAdam, exact variance", [0.9, 0.9], 6),
     ],
 )
 def test_a_finding_can_fail(name, losses, failing):
     last, middle = papers_outcome()
-    findings = findings_of(last | {name: np.array(losses)}, middle, stuck=2.0, steps=500)
+    findings = findings_of(last | {name: np.array(losses)}, middle, stuck=2.0, steps=500, warmup=100)
     assert not findings[failing].agrees
 
 
 def test_a_run_that_diverges_is_no_run_that_trains():
     last, middle = papers_outcome()
-    findings = findings_of(last | {ADAM: np.array([np.nan, np.nan])}, middle, stuck=2.0, steps=500)
+    findings = findings_of(
+        last | {ADAM: np.array([np.nan, np.nan])}, middle, stuck=2.0, steps=500, warmup=100
+    )
     assert findings[0].agrees
     unmoved = {name: np.full((2, 10), -3.0) for name in SHOWN}
-    assert not findings_of(last, unmoved, stuck=2.0, steps=500)[6].agrees
+    assert not findings_of(last, unmoved, stuck=2.0, steps=500, warmup=100)[7].agrees
 
 
 def test_the_map_names_the_rates_that_need_warmup():

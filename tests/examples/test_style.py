@@ -149,6 +149,15 @@ def test_apart_says_where_there_is_no_room():
         apart([1, 2, 3], [6, 6, 6], 0, 10)
 
 
+def test_the_quickstart_which_imports_no_style_has_its_colours():
+    pytest.importorskip("sklearn")
+    from examples.start import quickstart
+
+    names = {"SGD, momentum 0.9": "momentum", "Adam with warmup": "Adam + linear warmup"}
+    for name, (_, colour) in quickstart.OPTIMIZERS.items():
+        assert colour == look(names.get(name, name))["color"]
+
+
 def test_a_picture_has_a_light_and_a_dark_file(tmp_path):
     paths = write_picture(tmp_path / "picture.png", lambda: drawn(THEMES[0]))
     assert [path.name for path in paths] == ["picture.png", "picture-dark.png"]

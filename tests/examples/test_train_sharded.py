@@ -80,7 +80,13 @@ def alone(tmp_path_factory):
     [(code, lines, err)] = end(start(out, num_processes=1, steps=STEPS))
     assert (code, err) == (0, "")
     assert lines[0].endswith("mesh data=1 x fsdp=1; processes: 1")
-    assert {path.name for path in out.iterdir()} == {"checkpoints", "curve.csv", "curve.png", "summary.json"}
+    assert {path.name for path in out.iterdir()} == {
+        "checkpoints",
+        "curve.csv",
+        "curve.png",
+        "curve-dark.png",
+        "summary.json",
+    }
     return out
 
 

@@ -12,7 +12,7 @@ from examples.lab.console import print_table
 from examples.lab.study import Size, Study
 from examples.lab.training import train
 from examples.models.mlp import MLP
-from examples.studies.convex.figures import draw_curves, draw_grid
+from examples.studies.convex.figures import PICTURES
 from examples.studies.convex.findings import READING, compare
 from examples.studies.convex.grid import (
     ALPHAS,
@@ -81,7 +81,7 @@ def print_sensitivity(study: Study, results: Results) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Trains the grid; writes ``curves.csv``, ``curves.png``, ``grid.png`` and ``summary.json``."""
+    """Trains the grid; writes ``curves.csv``, ``grid.csv``, ``summary.json`` and pictures."""
 
     def add_options(parser):
         parser.add_argument(
@@ -94,9 +94,9 @@ def main(arguments: Sequence[str]) -> None:
     study = Study("convex", __doc__, arguments, SIZES, add_options)
     options = study.options
     if options.data_dir is None:
-        images, (data, test) = "5000 images of MNIST", mnist5k.load()
+        data, test = mnist5k.load()
     else:
-        images, (data, test) = "MNIST", mnist.load(options.data_dir)
+        data, test = mnist.load(options.data_dir)
     steps = -(-options.steps // CHUNK) * CHUNK
     study.parts = len(PROBLEMS) * len(OPTIMIZERS)
 
@@ -124,11 +124,8 @@ def main(arguments: Sequence[str]) -> None:
             )
             results[problem][name] = {measure: on_grid(values) for measure, values in curves.items()}
 
-    titles = {problem: PROBLEMS[problem].title for problem in results}
     study.write_csv("curves.csv", COLUMNS, curve_rows(results))
     study.write_csv("grid.csv", (*COLUMNS[:5], *COLUMNS[6:]), grid_rows(results))
-    study.write_figure("curves.png", draw_curves(results, titles, images, CHUNK))
-    study.write_figure("grid.png", draw_grid(results, titles, images))
     print_sensitivity(study, results)
     if options.data_dir is None:
         study.console.print(PART)
@@ -149,4 +146,4 @@ def main(arguments: Sequence[str]) -> None:
         }
         for problem, optimizers in results.items()
     }
-    study.conclude(findings, {"best": best})
+    study.conclude(findings, {"best": best}, PICTURES)

@@ -192,7 +192,7 @@ def _ends(x: np.ndarray) -> tuple[float, float]:
     return x[problem.STARTS.index(1.0)], x[len(problem.STARTS) :].mean()
 
 
-def explain() -> tuple[list[Finding], dict[float, float]]:
+def explain() -> list[Finding]:
     """The drift: its values, where it changes sign, and theorem 1's family of problems."""
     measured = {
         "Adam": float(problem.measured_drift(problem.B1, jnp.asarray([problem.B2]), 60)[0]),
@@ -223,4 +223,4 @@ def explain() -> tuple[list[Finding], dict[float, float]]:
             bool((ends > 0.99).all()),
         )
     )  # fmt: skip
-    return findings, roots
+    return findings

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from examples.lab.study import Size, Study
-from examples.studies.counterexample.figures import draw, draw_drift, draw_successors
+from examples.studies.counterexample.figures import PICTURES
 from examples.studies.counterexample.findings import (
     compare,
     explain,
@@ -50,19 +50,16 @@ def main(arguments: Sequence[str]) -> None:
     with jax.enable_x64(True):
         results = simulate(study, chunk, study.options.seeds)
         over_b2 = simulate_over_b2(study, chunk, study.options.seeds)
-        explained, roots = explain()
+        explained = explain()
         curves = drifts()
     study.write_csv("curves.csv", COLUMNS, rows(results, chunk))
-    study.write_figure("curves.png", draw(results, chunk))
     columns = ("b2" if column == "alpha" else column for column in COLUMNS)
     study.write_csv("over_b2.csv", [*columns], rows(over_b2, chunk))
-    study.write_figure("successors.png", draw_successors(results, over_b2, chunk))
     exact = [name for name in curves if "," in name]
     lines = [("exact", name, *at) for name in exact for at in zip(curves["b2"], curves[name], strict=True)]
     dots = zip(curves["measured b2"], curves["measured"], strict=True)
     lines += [("measured", exact[0], *at) for at in dots]
     study.write_csv("drift.csv", ("kind", "optimizer", "b2", "drift"), lines)
-    study.write_figure("drift.png", draw_drift(curves, roots))
     findings = [
         *compare(results, POINTS * chunk),
         *judge(results),
@@ -70,4 +67,4 @@ def main(arguments: Sequence[str]) -> None:
         *judge_over_b2(over_b2),
         *explained,
     ]
-    study.conclude(findings, ends(results) | {"over b2": ends(over_b2)})
+    study.conclude(findings, ends(results) | {"over b2": ends(over_b2)}, PICTURES)

@@ -10,9 +10,9 @@ from examples.data.text import Corpus, one_billion_word, standard_library
 from examples.lab.options import above
 from examples.lab.study import Size, Study
 from examples.lab.training import one_by_one, rows_of, train
-from examples.studies.language_model.figures import draw
+from examples.studies.language_model.figures import PICTURES
 from examples.studies.language_model.findings import LONG_ENOUGH, READING, TOO_SHORT, findings
-from examples.studies.language_model.optimizers import OPTIMIZERS, fall_of, recipe
+from examples.studies.language_model.optimizers import OPTIMIZERS, recipe
 from examples.tasks.language import language_task
 
 POINTS = 20  # Of a curve.
@@ -98,8 +98,6 @@ def main(arguments: Sequence[str]) -> None:
         }
     study.write_csv("perplexity.csv", COLUMNS, rows_of(results, rates, chunk, COLUMNS[4:]))
     by_seed = {name: {key: x[0] for key, x in curves.items()} for name, curves in results.items()}
-    points = chunk * np.arange(1, POINTS + 1)
-    study.write_figure("perplexity.png", draw(by_seed, points, fall_of(steps), unigram, corpus.source))
     tests = {name: curves["test_perplexity"] for name, curves in by_seed.items()}
     study.console.print(READING)
     if steps < LONG_ENOUGH:
@@ -116,4 +114,5 @@ def main(arguments: Sequence[str]) -> None:
             },
             "test_perplexity": {name: runs[:, -1].tolist() for name, runs in tests.items()},
         },
+        PICTURES,
     )

@@ -1,84 +1,77 @@
-"""The picture of the study of learning rates: curves as in the paper's figure 6, and where they end."""
-
-from collections.abc import Mapping, Sequence
+"""The pictures of the study of learning rates: what each ends at over the rates, and the way there."""
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
 
-from examples.lab.style import BLUE, OPTIMIZERS, ORANGE, PURPLE, SKY, band, over_seeds
+from examples.lab.record import Record
+from examples.lab.style import band, label_ends, look, over_seeds, plain_log, sheet
 
-RATE_COLOURS = (PURPLE, ORANGE, SKY, BLUE)  # None is that of one of the optimizers.
-MARKERS = {"SGD": "s", "Adam": "o", "RAdam": "D"}
-MEASURES = {"test_accuracy": ("test accuracy (%)", 100), "train_loss": ("training loss (nats)", 1)}
+OPTIMIZERS = ("SGD", "Adam", "RAdam")
 
 
-def draw(
-    results: Mapping[str, Mapping[str, np.ndarray]],
-    rates: Sequence[float],
-    epochs_per_point: float,
-    drops: Sequence[float],
-    data: str,
-    published: Mapping[str, float] | None,
-) -> Figure:
-    """Accuracy and loss over epochs, one column per optimizer; last column: their ends over the rates.
-
-    Args:
-      results: by optimizer and measure, curves of shape (rates, seeds, points).
-      rates: learning rates.
-      epochs_per_point: between two points.
-      drops: epochs at which the learning rates fall.
-      data: name of the data set.
-      published: test accuracy in %, by optimizer, if it is of this data set.
-    """
-    figure = Figure(figsize=(15, 7), layout="constrained")
-    panels = figure.subplots(len(MEASURES), len(results) + 1, sharey="row")
-    for row, (measure, (label, unit)) in zip(panels, MEASURES.items(), strict=True):
-        for panel, (name, curves) in zip(row, results.items(), strict=False):
-            values = unit * curves[measure]
-            epochs = epochs_per_point * np.arange(1, values.shape[-1] + 1)
-            for colour, rate, runs in zip(RATE_COLOURS, rates, values, strict=True):
-                band(panel, epochs, runs, color=colour, label=f"{rate:g}", linewidth=1.2)
-            for drop in drops:
-                panel.axvline(drop, color="grey", linestyle=":", linewidth=1)
-            if published and measure == "test_accuracy":
-                line = panel.axhline(published[name], color="black", linestyle="--", linewidth=1)
-                panel.legend([line], [f"{published[name]} % at the best (table 1)"], loc="lower right")
-            panel.set_xlabel("epoch")
-        ends = row[-1]
-        for name, curves in results.items():
-            last = unit * curves[measure][:, :, -1]
-            middle = last.mean(axis=1)
-            errors = np.stack([middle - last.min(axis=1), last.max(axis=1) - middle])
-            ends.errorbar(
-                rates, middle, errors, label=name, capsize=3, marker=MARKERS[name], **OPTIMIZERS[name]
-            )
-        ends.set(xlabel="learning rate", xscale="log")
-        ends.xaxis.set_minor_locator(NullLocator())
-        ends.xaxis.set_major_formatter(NullFormatter())
-        ends.set_xticks(rates, [f"{rate:g}" for rate in rates])
-        ends.legend()
-        row[0].set_ylabel(label)
-        for panel in row:
-            panel.grid(alpha=0.3)
-    for panel, title in zip(panels[0], (*results, "at the end"), strict=True):
-        panel.set_title(title)
-    figure.align_ylabels()
-    _fit(panels[0, 0], [100 * curves["test_accuracy"] for curves in results.values()])
-    panels[1, 0].set_yscale("log")
-    handles, labels = panels[1, 0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, title="learning rate at the start", loc="outside lower center", ncols=len(rates)
-    )
-    seeds = next(iter(results.values()))["train_loss"].shape[1]
-    figure.suptitle(
-        f"Residual networks on {data}: {over_seeds(seeds)}; dotted: the learning rate falls to a tenth"
-    )
+def draw_ends(record: Record) -> Figure:
+    """Test accuracy and training loss at the end, over the learning rates."""
+    curves = record.table("curves")
+    rates = curves.distinct("learning_rate")
+    ends = {
+        measure: {
+            name: curves.where(optimizer=name).grid(measure, "learning_rate", "seed", "step")[..., -1].T
+            for name in OPTIMIZERS
+        }
+        for measure in ("test_accuracy", "train_loss")
+    }
+    costs = {name: 100 * np.ptp(last.mean(axis=0)) for name, last in ends["test_accuracy"].items()}
+    figure, (left, right) = sheet(
+        f"Rates {max(rates) / min(rates):.0f} times apart move Adam's accuracy by {costs['Adam']:.1f} "
+        f"points, RAdam's by {costs['RAdam']:.1f}, SGD's by {costs['SGD']:.1f}",
+        f"Residual networks on {record.summary['results']['data']} at the end of training, over the learning "
+        f"rate: {over_seeds(len(ends['train_loss']['SGD']))}",
+        3.6, 1, 2,
+    )  # fmt: skip
+    for panel, (measure, factor) in zip(
+        (left, right), (("test_accuracy", 100), ("train_loss", 1)), strict=True
+    ):
+        for name in OPTIMIZERS:
+            by_rate = factor * ends[measure][name][:, np.argsort(rates)]
+            band(panel, np.sort(rates), by_rate, marker="o", label=name, **look(name))
+        panel.set(xlabel="learning rate", xscale="log")
+        plain_log(panel.xaxis, 1, 3)
+    left.set_title("test accuracy, %")
+    right.set(title="training loss, nats", yscale="log")
+    plain_log(right.yaxis, 1, 3)
+    for panel in (left, right):
+        label_ends(panel)
     return figure
 
 
-def _fit(panel, curves: Sequence[np.ndarray]) -> None:
-    """Leaves the first epochs out of the picture where they would flatten the ends."""
-    last = np.array([accuracies[:, :, -1] for accuracies in curves])
-    top, bottom = last.max(), last.min()
-    panel.set_ylim(max(0, bottom - (top - bottom) - 2), min(100, top + 2))
+def draw_curves(record: Record) -> Figure:
+    """Test accuracy over the steps, a panel for each optimizer, as the paper's figure 6."""
+    curves = record.table("curves")
+    rates, steps = curves.distinct("learning_rate"), curves.distinct("step")
+    seeds = len(curves.distinct("seed"))
+    figure, panels = sheet(
+        "Where the learning rate falls to a tenth, all rates come together",
+        f"Test accuracy in % over steps, by the learning rate at the start: residual networks on "
+        f"{record.summary['results']['data']}, {f'mean of {seeds} seeds' if seeds > 1 else 'one seed'}",
+        3.6, 1, 3, sharey=True,
+    )  # fmt: skip
+    accuracies = {
+        name: 100 * curves.where(optimizer=name).grid("test_accuracy", "learning_rate", "seed", "step")
+        for name in OPTIMIZERS
+    }
+    last = np.stack([runs[..., -1] for runs in accuracies.values()])
+    # The first steps are left out, which would flatten the ends.
+    panels[0].set_ylim(max(0, last.min() - 2 * np.ptp(last) - 2), min(100, last.max() + 1))
+    for panel, (name, runs) in zip(panels, accuracies.items(), strict=True):
+        colour = look(name)["color"]
+        for index, (rate, values) in enumerate(zip(rates, runs.mean(axis=1), strict=True)):
+            shade = 1 - 0.55 * index / max(1, len(rates) - 1)
+            panel.plot(steps, values, color=colour, alpha=shade, lw=1.5, label=f"{rate:g}")
+        panel.set(xlabel="step")
+        panel.set_title(name, color=colour, weight="bold")
+        panel.locator_params(axis="x", nbins=3)
+        label_ends(panel)
+    return figure
+
+
+PICTURES = {"learning_rates": draw_ends, "learning_rates_curves": draw_curves}

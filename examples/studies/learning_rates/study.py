@@ -10,7 +10,7 @@ from examples.lab.console import print_table
 from examples.lab.options import positive_int
 from examples.lab.study import Size, Study
 from examples.lab.training import rows_of, train
-from examples.studies.learning_rates.figures import draw
+from examples.studies.learning_rates.figures import PICTURES
 from examples.studies.learning_rates.findings import (
     PUBLISHED,
     Results,
@@ -114,10 +114,6 @@ def main(arguments: Sequence[str]) -> None:
         )
 
     study.write_csv("curves.csv", COLUMNS, rows_of(results, RATES, chunk, COLUMNS[4:]))
-    figure = draw(
-        results, RATES, chunk / per_epoch, drops, problem.name, None if not options.data_dir else PUBLISHED
-    )
-    study.write_figure("learning_rates.png", figure)
     print_accuracies(study, results, problem)
     found = []
     if options.quick:
@@ -133,4 +129,4 @@ def main(arguments: Sequence[str]) -> None:
         name: dict(zip(map(str, RATES), accuracies.mean(axis=1).tolist(), strict=True))
         for name, accuracies in final_accuracies(results).items()
     }
-    study.conclude(found, {"data": problem.name, "steps": steps, "test_accuracy_percent": means})
+    study.conclude(found, {"data": problem.name, "steps": steps, "test_accuracy_percent": means}, PICTURES)

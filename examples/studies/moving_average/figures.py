@@ -1,78 +1,74 @@
 """The animated picture of a moving average started at zero."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples.lab.style import BLUE, OPTIMIZERS, ORANGE
+from examples.lab.pictures import Animation
+from examples.lab.record import Record
+from examples.lab.style import CONTEXT, DASHED, INDIGO, TEAL, label_ends, look, sheet
 
-DECAY_COLOURS = (BLUE, ORANGE)
-ADAM = {"not corrected": "Adam, uncorrected", "corrected": "Adam"}  # By its label here, its name.
+DECAY_COLOURS = TEAL, INDIGO
+ADAM = {"not_corrected": "Adam, uncorrected", "corrected": "Adam"}  # By its column, its name.
+MEAN = 1.0  # Of the signal.
+FPS = 12
 
 
-def animated(
-    decays: Sequence[float],
-    mean: float,
-    signal: np.ndarray,
-    averages: np.ndarray,
-    factors: np.ndarray,
-    measured: np.ndarray,
-    adam: np.ndarray,
-    paths: int,
-) -> tuple[Figure, Callable[[int], None]]:
-    """The figure, and what draws it as it is after step ``frame + 1``.
-
-    Args:
-      decays: two of them.
-      mean: of the signal.
-      signal: shape (steps,).
-      averages: of the signal, shape (len(decays), 2, steps): as they are, and corrected.
-      factors: 1 - b^t, shape (len(decays), steps).
-      measured: mean of the average over mean of the signal, of many signals, the same shape.
-      adam: step of Adam in learning rates for a constant gradient, shape (2, steps): without and with
-        the corrections.
-      paths: how many signals ``measured`` is of.
-    """
-    figure = Figure(figsize=(10, 5.2), layout="constrained")
-    grid = figure.add_gridspec(2, 2, width_ratios=(1.7, 1))
-    left = figure.add_subplot(grid[:, 0])
-    above, below = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
-    t = np.arange(1, len(signal) + 1)
+def animate(record: Record) -> Animation:
+    """The averages of a noisy signal and Adam's steps, as they are after the steps 1, 2, ..."""
+    table, adam = record.table("average"), record.table("adam")
+    steps = table.distinct("step")
+    figure, (left, right) = sheet(
+        "A moving average started at zero is too small at first; Adam divides by what is missing",
+        "Left: averages of a noisy signal of mean 1 as they are, dashed, and divided by $1-b^t$. "
+        "Right: Adam's steps for a constant gradient, in learning rates",
+        4.2, 1, 2, width_ratios=(1.25, 1),
+    )  # fmt: skip
     moving = []  # Lines that grow, with their whole values.
 
-    def grow(panel, values, *style, **options):
-        moving.append((panel.plot([], [], *style, **options)[0], values))
+    def grow(panel, values, **style):
+        moving.append((panel.plot(steps, values, **style)[0], values))
 
-    left.axhline(mean, color="grey", lw=1, label="mean of the signal")
-    grow(left, signal, ".", color="darkgrey", ms=5, label="signal")
-    for decay, colour, (raw, corrected) in zip(decays, DECAY_COLOURS, averages, strict=True):
-        grow(left, raw, "--", color=colour, lw=1.6, label=f"average, b = {decay:g}")
-        grow(left, corrected, "-", color=colour, lw=1.8, label="the same / $(1 - b^t)$")
-    for decay, colour, factor, ratio in zip(decays, DECAY_COLOURS, factors, measured, strict=True):
-        above.plot(t, factor, color=colour, lw=0.8, label=rf"$1 - b^t$, b = {decay:g}")
-        grow(above, ratio, ".", color=colour, ms=4)
-    above.plot([], [], ".", color="grey", label=f"E[average] / E[signal], {paths:,} signals")
-    for (label, name), steps in zip(ADAM.items(), adam, strict=True):
-        grow(below, steps, lw=1.8, label=label, **OPTIMIZERS[name])
-
-    lowest, highest = min(0, signal.min()), signal.max()
-    left.set(title="A moving average started at zero", xlabel="step $t$", ylabel="value")
-    left.set(ylim=(lowest - 0.1, highest + 0.5))
-    above.set(title="Its bias", ylabel="share of the mean", ylim=(-0.03, 1.08))
-    below.set(title="Adam's steps, constant gradient", xlabel="step $t$")
-    below.set(ylabel="step / learning rate", ylim=(0, 1.4 * adam.max()))
-    for panel in (left, above, below):
-        panel.set_xlim(0, len(signal) + 1)
-        panel.grid(alpha=0.3)
-    left.legend(fontsize="small", ncols=2, loc="upper right")
-    above.legend(fontsize="x-small", loc="lower right")
-    below.legend(fontsize="x-small", loc="upper right")
-    clock = left.text(0.98, 0.03, "", transform=left.transAxes, ha="right", fontsize="large")
+    left.axhline(MEAN, color=CONTEXT, lw=1.2)
+    signal = table.where(b=table.distinct("b")[0])["signal"]
+    grow(left, signal, marker=".", ls="", color=CONTEXT, ms=7, label="_signal")
+    for decay, colour in zip(table.distinct("b"), DECAY_COLOURS, strict=True):
+        rows = table.where(b=decay)
+        grow(left, rows["average"], color=colour, ls=DASHED, label=f"b = {decay:g}")
+        grow(left, rows["corrected"], color=colour, label=f"$/(1-{decay:g}^t)$")
+    for column, name in ADAM.items():
+        grow(right, adam[column], label=name.replace("Adam, ", ""), **look(name))
+    left.set(ylim=(min(0, signal.min()) - 0.1, signal.max() + 0.2), title="value")
+    right.set(ylim=(0, 1.15 * adam["not_corrected"].max()), title="step / learning rate")
+    for panel in (left, right):
+        panel.set(xlim=(0, steps[-1] + 1), xlabel="step")
+        label_ends(panel)
+    clock = right.text(0.97, 0.93, "", transform=right.transAxes, ha="right", va="top", size=16)
 
     def draw(frame: int) -> None:
         for line, values in moving:
-            line.set_data(t[: frame + 1], values[: frame + 1])
-        clock.set_text(f"$t$ = {frame + 1}")
+            line.set_data(steps[: frame + 1], values[: frame + 1])
+        clock.set_text(f"step {steps[frame]:.0f}")
 
-    return figure, draw
+    return Animation(figure, draw, len(steps), FPS)
+
+
+def draw_bias(record: Record) -> Figure:
+    """The mean of the average over that of the signal, in formula and of many signals."""
+    table = record.table("average")
+    signals = record.summary["results"]["signals"]
+    figure, panel = sheet(
+        "The bias is $\\mathbf{1-b^t}$, as the correction takes it to be",
+        f"Mean of the average over the mean of the signal, over steps: lines the formula, "
+        f"dots {signals:,} signals",
+        3.4,
+    )  # fmt: skip
+    for decay, colour in zip(table.distinct("b"), DECAY_COLOURS, strict=True):
+        rows = table.where(b=decay)
+        panel.plot(rows["step"], rows["factor"], color=colour, label=f"b = {decay:g}")
+        panel.plot(rows["step"][::4], rows["bias"][::4], "o", ms=5, color=colour, label="_measured")
+    panel.set(xlabel="step", ylim=(0, 1.05), xlim=(0, np.max(table["step"])))
+    label_ends(panel)
+    return figure
+
+
+PICTURES = {"moving_average": animate, "moving_average_bias": draw_bias}

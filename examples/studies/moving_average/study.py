@@ -11,7 +11,7 @@ import optax
 import radam_optax as rx
 from examples.lab.console import print_table
 from examples.lab.study import Finding, Size, Study
-from examples.studies.moving_average.figures import animated
+from examples.studies.moving_average.figures import PICTURES
 
 STEPS = 80
 DECAYS = (0.9, 0.98)
@@ -169,12 +169,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     study.write_csv("average.csv", columns, rows)
     study.write_csv("adam.csv", ("step", "not_corrected", "corrected"), zip(t, *adam, strict=True))
-    figure, draw = animated(
-        DECAYS, MEAN, signal, one, factors, estimate.mean[:, 0] / MEAN, adam, seeds * PATHS
-    )
-    study.write_animation("average.gif", figure, draw, STEPS, fps=12)
-    study.write_figure("average.png", figure)
     header = ["", "1 - b^t", "measured", "corrected", "noise / signal's"]
     print_table(study.console, f"E[average] / E[signal] over {seeds * PATHS:,} signals", header, cells)
     study.console.print(READING, soft_wrap=True)
-    study.conclude(list(findings(factors, estimate, adam)), {"signals": seeds * PATHS})
+    study.conclude(list(findings(factors, estimate, adam)), {"signals": seeds * PATHS}, PICTURES)

@@ -8,7 +8,7 @@ from examples.data.text import standard_library
 from examples.lab.console import print_table
 from examples.lab.study import Size, Study
 from examples.lab.training import train
-from examples.studies.schedules.figures import draw
+from examples.studies.schedules.figures import PICTURES
 from examples.studies.schedules.findings import READING, findings
 from examples.studies.schedules.methods import METHODS, PEAKS
 from examples.studies.schedules.runs import COLUMNS, Runs, contestants, rows, told
@@ -76,7 +76,6 @@ def main(arguments: Sequence[str]) -> None:
 
     runs = contestants(results, steps)
     study.write_csv("curves.csv", COLUMNS, rows(results, chunk))
-    study.write_figure("schedules.png", draw(runs, chunk, corpus.source))
     print_ends(study, runs)
     if options.seeds < SEEDS_FOR_A_VERDICT:
         study.console.print(f"No verdict: it needs at least {SEEDS_FOR_A_VERDICT} seeds.")
@@ -92,4 +91,4 @@ def main(arguments: Sequence[str]) -> None:
         }
         for name, those in runs.items()
     }
-    study.conclude(found, {"steps": steps, "best": best})
+    study.conclude(found, {"steps": steps, "best": best}, PICTURES)

@@ -1,114 +1,125 @@
-"""The pictures of long-term memory: rare gradients and a spike in formulas, and a spike in training."""
-
-from collections.abc import Mapping, Sequence
+"""The pictures of long-term memory: rare gradients, a spike among equal ones, and a spike in training."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples.data.digits import BATCH
-from examples.lab.style import DOTTED, OPTIMIZERS, band, over_seeds
-from examples.studies.sparse_spike.memory import AT, B2, METHODS, SPIKE
-from examples.studies.sparse_spike.spike import CHUNK, Curves
+from examples.lab.record import Record
+from examples.lab.style import CONTEXT, band, label_ends, look, over_seeds, plain_log, rope, sheet
+from examples.studies.sparse_spike.memory import AT, B2, METHODS, PERIOD, SPIKE
+from examples.studies.sparse_spike.spike import CHUNK, OPTIMIZERS
 
 
-def draw_memory(
-    period: int,
-    walks: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    periods: Sequence[int],
-    progress: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    slowdowns: Mapping[str, tuple[np.ndarray, np.ndarray]],
-) -> Figure:
-    """Four panels: x and the effective rate over time, progress over the period, and a spike.
-
-    Args:
-      period: of the walks, in steps.
-      walks: x and effective rate, each of shape (steps,).
-      periods: what ``progress`` was measured at.
-      progress: in closed form at 2, 3, ..., max(periods), and measured at ``periods``.
-      slowdowns: in closed form and measured, from the spike on.
-    """
-    figure = Figure(figsize=(12, 9), layout="constrained")
-    (path, rate), (part, slow) = figure.subplots(2, 2)
-    marks = np.unique(np.geomspace(1, len(next(iter(slowdowns.values()))[0]) - 1, 12).astype(int))
+def draw_memory(record: Record) -> Figure:
+    """The way among rare gradients, and the progress over how rare they are."""
+    walks, parts = record.table("rare_walks"), record.table("rare_progress")
+    ends = {name: walks.where(optimizer=name)["x"][-1] for name in METHODS}
+    kept = ends["AMSGrad"] < -0.5 and ends["AMSGrad, forgets slowly"] < 0 < ends["Adam"]
+    figure, (above, below) = sheet(
+        "A rare signal is kept by a maximum, and lost by an average, clipping or fast forgetting"
+        if kept
+        else "Which memories keep a rare signal",
+        f"Above: x among gradients of which one in {PERIOD} points the right way, {2 * (PERIOD - 1)} times "
+        "as large as the others; -1 is the optimum. Below: progress over how rare that is, dots measured",
+        6.6, 2, 1,
+    )  # fmt: skip
     for name in METHODS:
-        style = OPTIMIZERS[name]
-        x, effective = walks[name]
-        path.plot(np.arange(1, len(x) + 1) / 1000, x, label=name, **style)
-        shown = effective[: 3 * period]
-        rate.plot(np.arange(1, len(shown) + 1), shown, **style)
-        formula, measured = progress[name]
-        part.plot(np.arange(2, len(formula) + 2), formula, **style)
-        part.plot(periods, measured, "o", color=style["color"], markersize=4)
-        formula, measured = slowdowns[name]
-        slow.plot(np.arange(1, len(formula)), formula[1:], **style)
-        slow.plot(marks, measured[marks], "o", color=style["color"], markersize=4)
-    path.axhline(-1, color="grey", linestyle=":", linewidth=1)
-    path.annotate("the optimum", (0, -1), xytext=(0, 4), textcoords="offset points", color="#555555")
-    path.set(
-        title=f"One informative gradient in {period}, {2 * (period - 1)} times as large",
-        xlabel="step (thousands)",
-        ylabel="x",
-        ylim=(-1.1, 1.05),
-    )
-    rate.set(
-        title="Why: the rate by which a gradient is multiplied",
-        xlabel="step",
-        ylabel="effective rate without momentum",
-        yscale="log",
-    )
-    part.axhline(0, color="grey", linewidth=0.8)
-    part.axvline(1 / (1 - B2), color="grey", linestyle=":", linewidth=1)
-    part.annotate(
-        "1 / (1 - b2)", (1 / (1 - B2), -0.9), xytext=(-4, 0), textcoords="offset points", ha="right"
-    )
-    part.set(
-        title="The rarer the informative gradient, the more is forgotten",
-        xlabel="steps from one informative gradient to the next",
-        ylabel="way made towards the optimum / way gone",
-        xscale="log",
-    )
-    slow.set(
-        title=f"A spike: equal gradients, one of them {SPIKE:,.0f} times as large",
-        xlabel="steps since the spike",
-        ylabel="how many times shorter the steps are",
-        xscale="log",
-        yscale="log",
-    )
-    for panel in (path, rate, part, slow):
-        panel.grid(alpha=0.3)
-    path.plot([], [], "o", color="grey", markersize=4, label="measured (lines below: closed form)")
-    figure.suptitle("What helps after a spike forgets the rare signal: Adam and four forms of AMSGrad")
-    figure.legend(*path.get_legend_handles_labels(), loc="outside lower center", ncols=6)
+        rows = walks.where(optimizer=name)
+        above.plot(rows["step"], rows["x"], label=name, **look(name))
+    above.set(ylim=(-1.1, 1.1), xlim=(0, None), title="x over steps")
+    label_ends(above)
+    lines = {}
+    for name in METHODS:
+        rows = parts.where(optimizer=name)
+        lines[name] = rows["formula"], look(name)["color"]
+        below.plot(rows["period"], rows["measured"], "o", ms=5, color=look(name)["color"], label="_measured")
+    periods = parts.where(optimizer="Adam")["period"]
+    same = ("Adam", "AMSGrad, forgets")
+    drawn = rope(below, periods, {name: lines[name] for name in same})
+    for name in METHODS:
+        if name not in same:
+            drawn += below.plot(periods, lines[name][0], label=name, **look(name))
+    below.axhline(0, color=CONTEXT, lw=1.2)
+    below.axvline(1 / (1 - B2), color=CONTEXT, ls=":", lw=1.2)
+    below.annotate(
+        r"$1/(1-\beta_2)$", (1 / (1 - B2), -0.85), xytext=(-5, 0), textcoords="offset points", ha="right",
+        color=CONTEXT,
+    )  # fmt: skip
+    below.set(xscale="log", ylim=(-1.1, 1.1), xlim=(periods[0], periods[-1]))
+    below.set(xlabel="steps from one informative gradient to the next")
+    below.set_title("way made towards the optimum, of the way gone")
+    plain_log(below.xaxis, 1)
+    label_ends(below, drawn)
     return figure
 
 
-def draw_spike(results: Mapping[str, Curves]) -> Figure:
-    """Loss and step size over steps: with the spike, and thin and dotted without; mean and range of seeds."""
-    figure = Figure(figsize=(12, 4.8), layout="constrained")
-    panels = figure.subplots(1, 2, sharex=True)
-    for name, curves in results.items():
-        style = OPTIMIZERS[name]
-        for panel, (without, spiked) in zip(panels, curves, strict=True):
-            steps = CHUNK * np.arange(1, spiked.shape[-1] + 1)
-            panel.plot(steps, without.mean(axis=0), color=style["color"], linestyle=DOTTED, linewidth=1)
-            band(panel, steps, spiked, label=name, **style)
-    for panel in panels:
-        panel.axvline(AT, color="grey", linewidth=0.8)
-        panel.set(xlabel=f"step (batches of {BATCH} images)", yscale="log")
-        panel.grid(alpha=0.3)
-    panels[0].set(title="What it does to the loss", ylabel=f"training loss (nats, mean of {CHUNK} steps)")
-    panels[1].set(title="Why: the length of the steps", ylabel=f"rms of the updates (mean of {CHUNK} steps)")
+def draw_recovery(record: Record) -> Figure:
+    """How many times shorter the steps are after a spike among equal gradients."""
+    table = record.table("slowdown")
+    figure, panel = sheet(
+        "After one spike AMSGrad is slow for ever, unless it is clipped or forgets",
+        f"How many times shorter steps are, over steps since one of equal gradients was {SPIKE:,.0f} times "
+        "too large; dots measured, lines in closed form",
+        3.8,
+    )  # fmt: skip
+    for name in METHODS:
+        rows = table.where(optimizer=name)
+        panel.plot(rows["steps_since"][1:], rows["formula"][1:], label=name, **look(name))
+        dots = np.unique(np.geomspace(1, len(rows["steps_since"]) - 1, 9).astype(int))
+        panel.plot(
+            rows["steps_since"][dots],
+            rows["measured"][dots],
+            "o",
+            ms=5,
+            color=look(name)["color"],
+            label="_dots",
+        )
+    panel.set(xscale="log", yscale="log", xlabel="steps since the spike", xlim=(10, None), ylim=(0.7, 2500))
+    panel.set_title("times shorter")
+    plain_log(panel.xaxis, 1, 3)
+    plain_log(panel.yaxis, 1)
+    label_ends(panel, [line for line in panel.get_lines() if line.get_label() in METHODS])
+    return figure
+
+
+def draw_spike(record: Record) -> Figure:
+    """Loss and length of the steps in training, with the spike, and thin without it."""
+    table = record.table("spike")
+    steps, seeds = table.distinct("step"), len(table.distinct("seed"))
+    curves = {
+        (name, measure): table.where(optimizer=name).grid(measure, "spike", "seed", "step")
+        for name in OPTIMIZERS
+        for measure in ("train_loss", "step_size")
+    }
+    slow = {name: np.divide(*curves[name, "step_size"].mean(axis=1)[:, -1]) for name in OPTIMIZERS}
+    figure, panels = sheet(
+        "After one huge gradient AMSGrad never takes long steps again, unless it is clipped or forgets"
+        if slow["AMSGrad"] > 2 > max(slow["AMSGrad, clipped"], slow["AMSGrad, forgets"])
+        else "What one huge gradient does to training",
+        f"A small convolutional network on digits, one gradient at step {AT} {SPIKE:,.0f} times too "
+        f"large; thin: without that. {over_seeds(seeds).capitalize()}, means of {CHUNK} steps",
+        6.4, 2, 1, sharex=True,
+    )  # fmt: skip
+    measures = {"train_loss": "training loss, nats", "step_size": "length of the updates, root mean square"}
+    for panel, (measure, title) in zip(panels, measures.items(), strict=True):
+        drawn = []
+        for name in OPTIMIZERS:
+            without, spiked = curves[name, measure]
+            panel.plot(steps, without.mean(axis=0), color=look(name)["color"], lw=0.8, alpha=0.8)
+            drawn.append(band(panel, steps, spiked, label=name, **look(name)))
+        panel.axvline(AT, color=CONTEXT, lw=1.2, ls=":")
+        panel.set(yscale="log", title=title, xlim=(0, steps[-1]))
+        plain_log(panel.yaxis, 1)
+        label_ends(panel, drawn)
     panels[0].annotate(
-        f"gradient x {SPIKE:,.0f}",
-        (AT, 0.02),
-        xycoords=("data", "axes fraction"),
-        xytext=(5, 0),
-        textcoords="offset points",
-    )
-    panels[0].plot([], [], color="grey", linestyle=":", linewidth=1, label="without the spike")
-    seeds = next(iter(results.values())).train_loss.shape[1]
-    figure.suptitle(
-        f"A small convolutional network on digits, one spike in the gradient: {over_seeds(seeds)}"
-    )
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(results) + 1)
+        "the spike", (AT, 0.03), xycoords=("data", "axes fraction"), xytext=(6, 0),
+        textcoords="offset points", color=CONTEXT,
+    )  # fmt: skip
+    panels[1].set_xlabel("step")
     return figure
+
+
+PICTURES = {
+    "sparse_spike": draw_spike,
+    "sparse_spike_memory": draw_memory,
+    "sparse_spike_recovery": draw_recovery,
+}

@@ -6,7 +6,7 @@ import numpy as np
 
 from examples.lab.console import print_table
 from examples.lab.study import Size, Study
-from examples.studies.sparse_spike.figures import draw_memory, draw_spike
+from examples.studies.sparse_spike.figures import PICTURES
 from examples.studies.sparse_spike.findings import rare_findings, slowdown_findings, training_findings
 from examples.studies.sparse_spike.memory import (
     AFTER,
@@ -92,8 +92,6 @@ def main(arguments: Sequence[str]) -> None:
         "slowdown.csv", ("optimizer", "steps_since", "measured", "formula"), slowdown_rows(slowdowns)
     )
     study.write_csv("spike.csv", COLUMNS, rows_of(results))
-    study.write_figure("memory.png", draw_memory(PERIOD, walks, PERIODS, parts, slowdowns))
-    study.write_figure("spike.png", draw_spike(results))
     header = ["optimizer", "before", f"{CHUNK} after", "at the end", "no spike", "slow steps"]
     title = f"Training loss in nats (mean of {CHUNK} steps) around a spike"
     print_table(study.console, title, header, [[name, *summary_row(c)] for name, c in results.items()])
@@ -104,4 +102,4 @@ def main(arguments: Sequence[str]) -> None:
         *training_findings(results, chunks * CHUNK),
     ]
     losses = {name: curves.train_loss[:, :, -1].mean(axis=1).tolist() for name, curves in results.items()}
-    study.conclude(findings, {"last train_loss, without and with the spike": losses})
+    study.conclude(findings, {"last train_loss, without and with the spike": losses}, PICTURES)

@@ -6,7 +6,7 @@ import numpy as np
 
 from examples.lab.console import print_table
 from examples.lab.study import Size, Study
-from examples.studies.trajectories.figures import animate, draw
+from examples.studies.trajectories.figures import PICTURES
 from examples.studies.trajectories.findings import counts, first_step_findings, path_findings
 from examples.studies.trajectories.first_steps import FORMULAS, GRADIENTS, STEPS, step_sizes
 from examples.studies.trajectories.paths import LEFT, METHODS, NEAR, RATES, heights, make_program, start
@@ -16,7 +16,6 @@ SIZES = {
     "steps": Size(400, 400, "of each optimizer"),
     "frames": Size(100, 25, "pictures in the animation"),
 }
-FPS = 12
 
 
 def run(study: Study, name: str) -> np.ndarray:
@@ -87,10 +86,7 @@ def main(arguments: Sequence[str]) -> None:
     study.write_csv("paths.csv", ("optimizer", "surface", "step", "x", "y", "height"), path_rows(paths))
     columns = ("optimizer", "gradient", "step", "size", "formula")
     study.write_csv("first_steps.csv", columns, size_rows(sizes))
-    study.write_figure("trajectories.png", draw(paths))
-    figure, draw_frame, frames = animate(paths, study.options.frames)
-    study.write_animation("trajectories.gif", figure, draw_frame, frames, FPS)
     table = counts(paths)
     print_results(study, table, sizes)
     findings = [*path_findings(paths, table), *first_step_findings(sizes)]
-    study.conclude(findings, {"steps": table})
+    study.conclude(findings, {"steps": table}, PICTURES)

@@ -7,7 +7,7 @@ import numpy as np
 import radam_optax as rx
 from examples.lab.console import print_table
 from examples.lab.study import Size, Study
-from examples.studies.variance.figures import draw_means, draw_overview
+from examples.studies.variance.figures import PICTURES
 from examples.studies.variance.findings import findings
 from examples.studies.variance.float32 import DECAYS, PACKAGES
 from examples.studies.variance.formulas import B2, LENGTHS, MEANS, STEPS, Curves, compute, float32_errors
@@ -113,8 +113,6 @@ def main(arguments: Sequence[str]) -> None:
         ("package", "b2", "step", "relative_error"),
         ((*key, t, error) for key, values in errors.items() for t, error in enumerate(values, start=1)),
     )
-    study.write_figure("variance.png", draw_overview(curves, times, all_, errors))
-    study.write_figure("means.png", draw_means(curves, times, first, PATHS))
     print_tables(study, curves, errors)
     early = ", ".join(
         f"{all_.variance[i, 0]:.3g} for {curves.variance[t - 1, 0]:.3g} at t = {t}"
@@ -125,4 +123,5 @@ def main(arguments: Sequence[str]) -> None:
     study.conclude(
         findings(curves, times, all_, errors),
         {"worst_float32_error": {f"{p}, b2 = {b2:g}": float(e.max()) for (p, b2), e in errors.items()}},
+        PICTURES,
     )

@@ -7,17 +7,14 @@ import numpy as np
 from examples.data import numbers as _numbers
 from examples.lab.side_by_side import side_by_side
 from examples.lab.study import Finding, Study
-from examples.studies.warmup.figures import draw_map, smooth
+from examples.studies.warmup.figures import smooth
 from examples.studies.warmup.findings import map_findings
 from examples.studies.warmup.optimizers import ADAM, WARMUP, optimizers
-from examples.studies.warmup.runs import CHUNK, Sizes
+from examples.studies.warmup.runs import CHUNK, DEPTHS, MAP_STEPS, MAP_WARMUP, RATES, Sizes
 from examples.tasks.translation import numbers_task
 
-DEPTHS, RATES = (1, 2, 4, 6, 8), (1e-3, 2e-3, 4e-3, 8e-3)  # Of the map,
-MAP_STEPS, MAP_WARMUP = 250, 100  # whose runs are short.
 
-
-def draw_depths(study: Study, sizes: Sizes) -> tuple[dict[str, np.ndarray], list[Finding]]:
+def train_depths(study: Study, sizes: Sizes) -> tuple[dict[str, np.ndarray], list[Finding]]:
     """Short runs of Adam without and with warmup over depths and rates: their last losses."""
     recipes = [
         optimizers(rate, MAP_STEPS, MAP_WARMUP, sizes.freeze)[name]
@@ -47,9 +44,4 @@ def draw_depths(study: Study, sizes: Sizes) -> tuple[dict[str, np.ndarray], list
             for (i, j), loss in np.ndenumerate(values)
         ],
     )
-    title = (
-        f"Where Adam needs warmup: loss after {MAP_STEPS} steps, without and with {MAP_WARMUP} steps of it\n"
-        f"* not below {_numbers.BLIND_LOSS:.2f}, what is possible without reading the source; one seed"
-    )
-    study.write_figure("depths.png", draw_map(losses, DEPTHS, RATES, _numbers.BLIND_LOSS, title))
     return losses, map_findings(losses[ADAM], losses[WARMUP], _numbers.BLIND_LOSS, DEPTHS, RATES)

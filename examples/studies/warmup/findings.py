@@ -14,9 +14,11 @@ from examples.studies.warmup.optimizers import (
     EXPONENTIAL,
     NO_SGD,
     RADAM,
+    RAISED,
     TWO_K,
     UNTUNED,
     WARMUP,
+    raised,
 )
 
 EARLY = 10  # Updates within which Adam distorts the gradients, by the paper.
@@ -24,7 +26,7 @@ CLEAR = 0.1  # Nats per symbol; less is no difference.
 
 
 def findings_of(
-    last: Mapping[str, np.ndarray], middle: Mapping[str, np.ndarray], stuck: float, steps: int
+    last: Mapping[str, np.ndarray], middle: Mapping[str, np.ndarray], stuck: float, steps: int, warmup: int
 ) -> list[Finding]:
     """The claims on the losses.
 
@@ -33,8 +35,10 @@ def findings_of(
       middle: medians of log10 |g|, shape (seeds, watched), whose first EARLY are steps 1 to EARLY.
       stuck: the loss that is possible without the source.
       steps: of the runs.
+      warmup: steps of the tuned warmup.
     """
     short = steps < 2 / (1 - B2)
+    factor = raised(steps, warmup)
 
     def mean(name):
         return float(last[name].mean())
@@ -96,8 +100,15 @@ def findings_of(
             losses(RADAM, WARMUP),
             mean(RADAM) < mean(WARMUP) + CLEAR,
             ""
-            if mean(RADAM) < mean(WARMUP) + CLEAR or not short
-            else "the tuned warmup reaches the full rate within the run, RAdam's rectifier does not.",
+            if mean(RADAM) < mean(WARMUP) + CLEAR
+            else f"with one peak rate for both, RAdam's {steps} steps sum to 1 / {factor:.2f} of those of "
+            "the tuned warmup: it reaches the full rate within the run, and the rectifier does not.",
+        ),
+        Finding(
+            f"with {factor:.2f} times the rate, so that their steps sum to as much, RAdam matches it",
+            "none: a property of runs that are short for the rectifier",
+            losses(RAISED, WARMUP),
+            mean(RAISED) < mean(WARMUP) + CLEAR,
         ),
         Finding(
             "RAdam's two fallbacks, and the exact variance, differ little",

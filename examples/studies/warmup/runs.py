@@ -10,7 +10,10 @@ from examples.lab.study import Study
 from examples.lab.task import Task
 from examples.tasks.translation import numbers_task, text_task
 
-CHUNK = 50  # Steps between two evaluations, and that a point of the curves is the mean of.
+CHUNK = 50  # Steps between two evaluations.
+WINDOW = 10  # Steps that a point of the curves is the mean of.
+DEPTHS, RATES = (1, 2, 4, 6, 8), (1e-3, 2e-3, 4e-3, 8e-3)  # Of the map of short runs:
+MAP_STEPS, MAP_WARMUP = 250, 100
 
 
 class Sizes(NamedTuple):

@@ -1,4 +1,4 @@
-"""A post-LayerNorm Transformer on which Adam sticks without warmup, and eight ways around it.
+"""A post-LayerNorm Transformer on which Adam sticks without warmup, and nine ways around it.
 
 The task is made on the spot, numbers in English words to digits; with --data-dir it is the
 translation of the user's pairs of sentences, in the set-up of Liu et al. (2020) on IWSLT'14.
@@ -15,12 +15,21 @@ from examples.lab.console import print_table
 from examples.lab.options import above, positive_int
 from examples.lab.side_by_side import side_by_side
 from examples.lab.study import Size, Study
-from examples.lab.style import over_seeds
-from examples.studies.warmup.depths import DEPTHS, draw_depths
-from examples.studies.warmup.figures import SHOWN, draw_curves, draw_gradients, medians, smooth
+from examples.studies.warmup.depths import train_depths
+from examples.studies.warmup.figures import PICTURES, SHOWN, medians, smooth
 from examples.studies.warmup.findings import findings_of
 from examples.studies.warmup.optimizers import optimizers
-from examples.studies.warmup.runs import CHUNK, IWSLT, NUMBERS, QUICK, chosen, task_of, watched_steps
+from examples.studies.warmup.runs import (
+    CHUNK,
+    DEPTHS,
+    IWSLT,
+    NUMBERS,
+    QUICK,
+    WINDOW,
+    chosen,
+    task_of,
+    watched_steps,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -54,16 +63,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def rows_of(losses: dict[str, np.ndarray]) -> list[tuple[Any, ...]]:
-    """Optimizer, seed, last step of a chunk, mean loss of the chunk."""
+    """Optimizer, seed, last step of a window, mean loss of the window."""
     return [
-        (name, seed, (point + 1) * CHUNK, loss)
+        (name, seed, (point + 1) * WINDOW, loss)
         for name, runs in losses.items()
-        for (seed, point), loss in np.ndenumerate(smooth(runs, CHUNK))
+        for (seed, point), loss in np.ndenumerate(smooth(runs, WINDOW))
     ]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Writes ``curves``, ``gradients`` and (numbers, in full) ``depths`` as CSV and PNG; ``summary.json``."""
+    """Writes ``curves``, ``gradients`` and (numbers, in full) ``depths``, ``summary.json`` and pictures."""
     study = Study("warmup", __doc__, arguments, {"seeds": Size(3, 1, "runs per optimizer")}, add_options)
     options = study.options
     sizes = chosen(options)
@@ -75,7 +84,7 @@ def main(arguments: Sequence[str]) -> None:
     study.parts = options.seeds + (0 if options.quick or options.data_dir else len(DEPTHS))
     results = side_by_side(
         study,
-        "nine optimizers",
+        "ten optimizers",
         task,
         list(recipes.values()),
         seeds=options.seeds,
@@ -89,16 +98,6 @@ def main(arguments: Sequence[str]) -> None:
     model = f"{sizes.layers}+{sizes.layers} layers of width {sizes.width}, post-LayerNorm"
     what = "numbers in words to digits" if not options.data_dir else "translation of sentences"
     study.write_csv("curves.csv", ("optimizer", "seed", "step", "train_loss"), rows_of(losses))
-    study.write_figure(
-        "curves.png",
-        draw_curves(
-            losses,
-            {f"least loss from {name}": level for name, level in levels.items()},
-            CHUNK // 5,
-            f"{what.capitalize()}: {model},\nlearning rate {sizes.rate:g}, falling to 0 linearly; "
-            + over_seeds(options.seeds),
-        ),
-    )
     study.write_csv(
         "gradients.csv",
         ("optimizer", "seed", "step", "bin", "count"),
@@ -107,14 +106,6 @@ def main(arguments: Sequence[str]) -> None:
             for name in SHOWN
             for (seed, step, bin_), count in np.ndenumerate(counts[name])
         ],
-    )
-    study.write_figure(
-        "gradients.png",
-        draw_gradients(
-            {name: counts[name].sum(axis=0) for name in SHOWN},
-            watched,
-            f"Sizes of the gradients (as Liu et al., 2020): {model}, rate {sizes.rate:g}",
-        ),
     )
     last = {name: smooth(runs, CHUNK)[:, -1] for name, runs in losses.items()}
     exact = {name: values[:, -1] for name, values in by_name["test_exact"].items()}
@@ -135,12 +126,16 @@ def main(arguments: Sequence[str]) -> None:
         study.console.print("\nToo shallow and too short for a verdict: leave out --quick.")
     else:
         found = findings_of(
-            last, {name: medians(counts[name]) for name in SHOWN}, min(levels.values()), sizes.steps
+            last,
+            {name: medians(counts[name]) for name in SHOWN},
+            min(levels.values()),
+            sizes.steps,
+            sizes.warmup,
         )
         if not options.data_dir:
-            depths, more = draw_depths(study, sizes)
+            depths, more = train_depths(study, sizes)
             found += more
             summary["depths"] = depths
     summary["train_loss"] = last
     summary["test_exact"] = exact
-    study.conclude(found, summary)
+    study.conclude(found, summary, PICTURES)
