@@ -87,7 +87,7 @@ def draw_curves(record: Record) -> Figure:
             line.set_label(f"_{label}")
             panel.annotate(
                 name, (steps[shown - 1], half.mean()), xytext=(-2, -6), textcoords="offset points",
-                ha="center", va="top", color=line.get_color(),
+                ha="right", va="top", color=line.get_color(),
             )  # fmt: skip
     lowest = min(those.at_best[:, -1].min() for those in runs.values())
     panel.set(xlabel="step", yscale="log", ylim=(0.97 * lowest, 2 * lowest), xlim=(0, steps[-1]))
