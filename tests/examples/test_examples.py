@@ -20,8 +20,9 @@ from tests.support import programs
 ROOT = Path(__file__).parents[2]
 NAMES = [
     *("convex", "counterexample", "equinox_mlp", "flax_linen", "flax_nnx", "language_model"),
-    *("learning_rates", "moving_average", "plain_jax", "quickstart", "resilient_training", "resume"),
-    *("schedules", "sparse_spike", "train", "train_sharded", "trajectories", "variance", "warmup"),
+    *("learning_rates", "moving_average", "pictures", "plain_jax", "quickstart", "resilient_training"),
+    *("resume", "schedules", "sparse_spike", "train", "train_sharded", "trajectories", "variance"),
+    "warmup",
 ]
 COLUMNS = ["optimizer", "learning_rate", "seed", "step", "train_loss", "test_accuracy"]
 
