@@ -161,6 +161,8 @@ def test_the_example_runs_by_itself_and_gives_what_it_says(thing, found):
     source = "\n".join(found.content("Example"))
     for module in re.findall(r"^>>> (?:import|from) ([\w.]+)", source, re.MULTILINE):
         pytest.importorskip(module)
+    if "offload_state" in source and jax.__version_info__ < (0, 10):
+        pytest.skip("under jit the CPU backend of JAX 0.8 leaves on the device what is to go to the host")
     test = doctest.DocTestParser().get_doctest(source, {}, thing.name, str(thing.file), found.first)
     said = io.StringIO()
     with jax.numpy_dtype_promotion("standard"):
