@@ -14,7 +14,7 @@ demo: .venv/examples
 STUDIES := $(patsubst examples/studies/%/study.py,%,$(wildcard examples/studies/*/study.py))
 
 pictures: $(STUDIES:%=out/%/summary.json)
-	$(BIN)/python -m examples pictures $(STUDIES)
+	$(BIN)/python -m examples pictures
 
 out/%/summary.json: | .venv/examples
 	$(BIN)/python -m examples $*

@@ -49,9 +49,8 @@ napoleon_use_rtype = False
 # The fields of a named tuple have their entries as its members.
 napoleon_use_ivar = True
 napoleon_attr_annotations = False
-keep_warnings = False
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "html_image"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]
 

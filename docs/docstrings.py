@@ -58,10 +58,6 @@ class Public(NamedTuple):
     def section(self) -> str:
         return "Attributes" if _is_named_tuple(self.node) else "Args"
 
-    @property
-    def is_class(self) -> bool:
-        return isinstance(self.node, ast.ClassDef)
-
 
 class Docstring(NamedTuple):
     """The lines of a docstring in its file, quotation marks included."""

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 from pathlib import Path
 
 import jax
@@ -49,7 +50,7 @@ def first_steps(name, arguments):
 
 
 def version(name, arguments):
-    """A digest of all that the numbers depend on."""
+    """A digest of what the numbers depend on: the sources of the package and of this file, and jaxlib."""
     digest = hashlib.sha256(f"{importlib.metadata.version('jaxlib')} {name} {arguments}".encode())
     for path in (Path(__file__), *sorted(Path(rx.__file__).parent.rglob("*.py"))):
         digest.update(path.read_bytes())
@@ -61,5 +62,8 @@ def cached(name, arguments, folder):
     file = folder / f"{version(name, arguments)}.json"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(first_steps(name, arguments)))
+        # Whole or not at all, whoever else builds at this time.
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(first_steps(name, arguments)))
+        partial.replace(file)
     return json.loads(file.read_text())

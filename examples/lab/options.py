@@ -62,7 +62,10 @@ def _number(holds: Callable[[float], bool], rule: str) -> Callable[[str], float]
 def output_folder(text: str) -> Path:
     """An argparse type: a folder to write to, made with its first file; a bad one fails before the work."""
     folder = Path(text)
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot make the folder {text!r}: {error.strerror}") from None
     if not there.is_dir():
         why = "File exists" if there == folder.absolute() else f"'{there}' is no folder"
         raise argparse.ArgumentTypeError(f"cannot make the folder {text!r}: {why}")

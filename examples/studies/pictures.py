@@ -1,6 +1,5 @@
 """Draws the pictures of studies anew, of what the studies have left, and copies them to the docs."""
 
-import argparse
 import importlib
 import shutil
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from examples.data.split import DataError
 from examples.lab.console import make_console
+from examples.lab.options import Parser
 from examples.lab.pictures import draw_pictures
 
 STUDIES = sorted(file.parent.name for file in Path(__file__).parent.glob("*/study.py"))
@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def main(arguments: Sequence[str]) -> None:
     """Draws into the studies' folders, and copies to ``--docs``."""
-    parser = argparse.ArgumentParser("python -m examples pictures", description=__doc__)
+    parser = Parser("python -m examples pictures", description=__doc__)
     parser.add_argument("studies", nargs="*", metavar="STUDY", help=f"of {', '.join(STUDIES)}; default: all")
     results = "where studies have written, each into its own folder (default: %(default)s)"
     parser.add_argument("--results", type=Path, default=Path("out"), metavar="DIR", help=results)

@@ -30,8 +30,6 @@ def test_a_checked_factory_shows_what_it_wraps(name):
     factory = getattr(rx, name)
     wrapped = inspect.unwrap(factory)
     assert factory.__name__ == wrapped.__name__ == name
-    assert factory.__doc__ == wrapped.__doc__
-    assert inspect.signature(factory) == inspect.signature(wrapped)
     assert re.search(rf"(def|class) {name}\(", inspect.getsource(factory))
 
 

@@ -15,13 +15,14 @@ FOLDERS = ("radam_optax", "benchmarks", "docs", "examples", "tests")
 FILES = [
     ".ci/run",
     ".github/workflows/ci.yml",
+    ".pre-commit-config.yaml",
     ".readthedocs.yaml",
     "CHANGELOG.md",
     "CITATION.cff",
     "CONTRIBUTING.md",
 ]
 FILES += ["LICENSE", "MANIFEST.in", "Makefile", "README.md", "pyproject.toml"]
-NOT_OURS = ("__pycache__", "_build")
+NOT_OURS = ("__pycache__",)
 # Without an environment of its own, for which packages would be fetched.
 BUILD = "import sys; from setuptools.build_meta import build_{0}; build_{0}(sys.argv[1])"
 UV = Path(sys.executable).with_name("uv")

@@ -65,6 +65,7 @@ def test_a_mistyped_name_is_met_with_the_one_that_was_meant(package, typed, mean
         (["--steps", "0"], "argument --steps: must be a whole number >= 1; got '0'"),
         (["--seeds", "two"], "argument --seeds: must be a whole number >= 1; got 'two'"),
         (["--out", __file__], f"argument --out: cannot make the folder '{__file__}': File exists"),
+        (["--out", "a" * 300], f"argument --out: cannot make the folder '{'a' * 300}': File name too long"),
     ],
 )
 def test_a_bad_option_is_one_clear_error(arguments, message, capsys):
