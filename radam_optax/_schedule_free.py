@@ -102,12 +102,13 @@ def schedule_free(
       >>> import numpy as np
       >>> import optax
       >>> import radam_optax as rx
-      >>> optimizer, params = rx.schedule_free(rx.scale_by_rms(0.999), 0.1), jnp.array([1.0, -2.0])
+      >>> optimizer = rx.schedule_free(rx.scale_by_rms(0.999, bias_correction=True), 0.1)
+      >>> params = jnp.array([1.0, -2.0])
       >>> state = optimizer.init(params)
       >>> updates, state = optimizer.update(params, state, params)  # The gradient of |p|^2 / 2 is p.
       >>> params = optax.apply_updates(params, updates)
       >>> print(np.asarray(rx.schedule_free_eval_params(state, params)).round(4))
-      [-2.1623  1.1623]
+      [ 0.9 -1.9]
 
     References:
       Defazio et al. (2024), The Road Less Scheduled, Algorithm 1. https://arxiv.org/abs/2405.15682

@@ -142,7 +142,7 @@ def findings(last):
 
 PURPOSE = """What this package is for is no higher number here: it has these optimizers exactly as published,
 in parts that chain into others, with state in fewer bytes, on one device or many. Where the choice decides:
-  python -m examples warmup          a deep Transformer, which Adam never trains, and RAdam does
+  python -m examples warmup          a deep Transformer at a rate at which Adam learns nothing, and RAdam does
   python -m examples counterexample  a problem on which Adam goes to the worst point, and AMSGrad does not
   python -m examples sparse_spike    one huge gradient, after which AMSGrad is slow for good"""
 
