@@ -2,7 +2,6 @@
 
 import doctest
 import io
-import re
 import textwrap
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import jax
 import pytest
 
 from docs import docstrings
+from tests.support.snippets import is_runnable
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "radam_optax"
@@ -159,10 +159,8 @@ def examples():
 def test_the_example_runs_by_itself_and_gives_what_it_says(thing, found):
     """With JAX's default promotion of dtypes, which a reader has; without what it imports it is skipped."""
     source = "\n".join(found.content("Example"))
-    for module in re.findall(r"^>>> (?:import|from) ([\w.]+)", source, re.MULTILINE):
-        pytest.importorskip(module)
-    if "offload_state" in source and jax.__version_info__ < (0, 10):
-        pytest.skip("under jit the CPU backend of JAX 0.8 leaves on the device what is to go to the host")
+    if not is_runnable("".join(example.source for example in doctest.DocTestParser().get_examples(source))):
+        pytest.skip("needs what is not installed")
     test = doctest.DocTestParser().get_doctest(source, {}, thing.name, str(thing.file), found.first)
     said = io.StringIO()
     with jax.numpy_dtype_promotion("standard"):

@@ -1,7 +1,5 @@
 """The code on the pages of the site runs as written, in its order, and what they name is there."""
 
-import ast
-import importlib.util
 import itertools
 import re
 import tempfile
@@ -12,6 +10,7 @@ import pytest
 
 from benchmarks.__main__ import COMMANDS as BENCHMARKS
 from examples.__main__ import COMMANDS as EXAMPLES
+from tests.support.snippets import is_runnable
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -39,17 +38,6 @@ def blocks_of(page: str) -> list[list[str]]:
 
 
 CODE = [page for page in PAGES if any(blocks_of(page))]
-
-
-def is_runnable(block: str) -> bool:
-    """Whether the packages that it imports are there."""
-    nodes = list(ast.walk(ast.parse(block)))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
-    names += ["orbax.checkpoint"] * ("import checkpoint" in block or "Checkpoints" in block)
-    # Under jit the CPU backend of JAX 0.8 leaves on the device what is to go to the host.
-    has_host = "offload_state" not in block or jax.__version_info__ >= (0, 10)
-    return has_host and all(importlib.util.find_spec(name.split(".")[0]) for name in names)
 
 
 @jax.numpy_rank_promotion("allow")  # As readers have it, both.
