@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,7 +50,7 @@ def run_command(
         kind, hint, there = package.removesuffix("s"), suggestion(name, commands), ", ".join(commands)
         print(f"python -m {package}: no {kind} {name!r}{hint}; there are: {there}", file=sys.stderr)
         return 2
-    if_interrupted(f"It starts anew with: {shlex.join(['python', '-m', package, *arguments])}")
+    if_interrupted("It starts anew", package, *arguments)
     try:
         # A KeyboardInterrupt within the import of an extension would surface as an ImportError.
         signal.signal(signal.SIGINT, stop)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from examples.data.split import DataError
-from examples.lab.style import THEMES, place_labels
+from examples.lab.style import in_each_theme, place_labels
 
 COLOURS = 128  # Of a PNG file.
 
@@ -107,8 +107,8 @@ def write_png(path: Path, figure: Figure) -> None:
 
 def write_picture(path: Path, draw: Callable[[], Figure]) -> list[Path]:
     """PNG files of what is drawn in each theme, ``NAME.png`` and ``NAME-dark.png``; returns their paths."""
-    paths = [path.with_stem(path.stem + theme.suffix) for theme in THEMES]
-    for theme, file in zip(THEMES, paths, strict=True):
-        with theme.applied():
-            write_png(file, draw())
+    paths = []
+    for file in in_each_theme(path):
+        write_png(file, draw())
+        paths.append(file)
     return paths

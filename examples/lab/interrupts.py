@@ -1,15 +1,16 @@
 """Ctrl-C: one line that says what to type next, and an end at once."""
 
 import os
+import shlex
 import sys
 from typing import Any, NoReturn
 
 _advice: list[str] = []
 
 
-def if_interrupted(advice: str) -> None:
-    """What an interrupt from now on says after ``Interrupted.``, a sentence with the command."""
-    _advice[:] = [advice]
+def if_interrupted(advice: str, package: str, *arguments: str) -> None:
+    """What an interrupt from now on says after ``Interrupted.``: the advice, and the command to type."""
+    _advice[:] = [f"{advice} with: {shlex.join(['python', '-m', package, *arguments])}"]
 
 
 def stop(*_: Any) -> NoReturn:

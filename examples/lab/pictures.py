@@ -14,7 +14,7 @@ from examples.lab.animation import pictures_of, write_gif
 from examples.lab.console import task
 from examples.lab.files import write_png
 from examples.lab.record import Record
-from examples.lab.style import THEMES
+from examples.lab.style import in_each_theme
 
 
 class Animation(NamedTuple):
@@ -34,11 +34,9 @@ def draw_pictures(console: Console, folder: Path, pictures: Pictures) -> Iterato
     """Draws a study's pictures into its folder in each theme, and yields the paths of their files."""
     record = Record(folder)
     for name, draw in pictures.items():
-        for theme in THEMES:
-            stem = f"{name}{theme.suffix}"
-            with theme.applied():
-                if (picture := draw(record)) is not None:
-                    yield _write(console, folder / stem, picture)
+        for stem in in_each_theme(folder / name):
+            if (picture := draw(record)) is not None:
+                yield _write(console, stem, picture)
 
 
 def _write(console: Console, stem: Path, picture: Figure | Animation) -> Path:

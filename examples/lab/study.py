@@ -4,7 +4,6 @@ import argparse
 import functools
 import hashlib
 import json
-import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -96,8 +95,7 @@ class Study:
         silence_orbax()
         self.loops: set[str] = set()
         self.parts = 0  # How many loops there will be, where a study knows.
-        command = shlex.join(["python", "-m", "examples", name, *arguments])
-        if_interrupted(f"It goes on where it was with: {command}")
+        if_interrupted("It goes on where it was", "examples", name, *arguments)
 
     @functools.cached_property
     def depends_on(self) -> dict[str, Any]:

@@ -8,8 +8,9 @@ stand out from white and from near black, so that the light and the dark form of
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -153,6 +154,14 @@ class Theme(NamedTuple):
 
 THEMES = Theme("", "#FFFFFF", "#1F2328", "#E4E4E4"), Theme("-dark", "#131416", "#D9DCE0", "#33363A")
 """Light, the file ``NAME.png``; and dark, ``NAME-dark.png``."""
+
+
+def in_each_theme(path: Path) -> Iterator[Path]:
+    """The file of each form of a picture, under the settings under which it is drawn."""
+    for theme in THEMES:
+        with theme.applied():
+            yield path.with_stem(path.stem + theme.suffix)
+
 
 _SETTINGS: dict[Any, Any] = {
     "font.size": TEXT,

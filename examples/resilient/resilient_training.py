@@ -1,6 +1,5 @@
 """Training that survives NaN, overflow in float16, SIGKILL, corrupted checkpoints and a full disk."""
 
-import shlex
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -114,8 +113,7 @@ def main(arguments: Sequence[str]) -> None:
     console = make_console()
     console.print(device_line())
     again = [word for word in arguments if word != "--fresh"]
-    command = shlex.join(["python", "-m", "examples", "resilient_training", *again])
-    if_interrupted(f"It goes on at its last checkpoint with: {command}")
+    if_interrupted("It goes on at its last checkpoint", "examples", "resilient_training", *again)
     if settings.fresh:
         shutil.rmtree(folder, ignore_errors=True)
 

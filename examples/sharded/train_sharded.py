@@ -5,7 +5,6 @@ processes. All of them need the same --out, in a file system that they share.
 """
 
 import json
-import shlex
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -157,8 +156,7 @@ def main(arguments: Sequence[str]) -> None:
     """Trains; writes ``checkpoints/``, ``curve.csv``, at the end ``summary.json`` and the curve's picture."""
     settings = read(arguments, __doc__)
     check_folder(settings.out)
-    command = shlex.join(["python", "-m", "examples", "train_sharded", *arguments])
-    if_interrupted(f"It goes on at its last checkpoint with: {command}")
+    if_interrupted("It goes on at its last checkpoint", "examples", "train_sharded", *arguments)
     started = time.monotonic()
     silence_orbax()
     corpus = standard_library(settings.megabytes, RARE, settings.vocabulary)

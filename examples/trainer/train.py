@@ -1,7 +1,6 @@
 """A trainer to start from: any optimizer of the catalogue on images, text or pairs of texts."""
 
 import inspect
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -150,8 +149,8 @@ def main(arguments: Sequence[str]) -> None:
     run = Run(params, jax.jit(optimizer.init)(params), variables, scale)
 
     write(settings)
-    command = shlex.join(["python", "-m", "examples", "train", "--resume", "--out", str(settings.out)])
-    if_interrupted(f"It goes on at its last checkpoint with: {command}")
+    again = ("train", "--resume", "--out", str(settings.out))
+    if_interrupted("It goes on at its last checkpoint", "examples", *again)
     started = time.monotonic()
     measures: dict[str, float] = {}
     with Checkpoints(folder, optimizer) as checkpoints:
