@@ -7,7 +7,7 @@ from pathlib import Path
 
 from examples.data.split import DataError
 from examples.lab.console import make_console
-from examples.lab.options import Parser
+from examples.lab.options import Parser, output_folder
 from examples.lab.pictures import draw_pictures
 
 STUDIES = sorted(file.parent.name for file in Path(__file__).parent.glob("*/study.py"))
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
     results = "where studies have written, each into its own folder (default: %(default)s)"
     parser.add_argument("--results", type=Path, default=Path("out"), metavar="DIR", help=results)
     docs = "where to copy the pictures (default: %(default)s)"
-    parser.add_argument("--docs", type=Path, default=DOCS, metavar="DIR", help=docs)
+    parser.add_argument("--docs", type=output_folder, default=DOCS, metavar="DIR", help=docs)
     options = parser.parse_args(arguments)
     names = options.studies or STUDIES
     for name in names:
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> None:
             folder = options.results / name
             raise DataError(f"{folder} has no results: python -m examples {name} --out {folder}")
     console = make_console()
+    options.docs.mkdir(parents=True, exist_ok=True)
     for name in names:
         figures = importlib.import_module(f"examples.studies.{name}.figures")
         for path in draw_pictures(console, options.results / name, figures.PICTURES):

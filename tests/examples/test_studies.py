@@ -96,7 +96,6 @@ def test_pictures_are_drawn_anew_without_running_their_study(tmp_path, capsys):
     assert {"moving_average.gif", "moving_average_bias-dark.png"} <= set(before)
     for path in pictures:
         path.unlink()
-    (tmp_path / "docs").mkdir()
     folders = ("--results", str(tmp_path), "--docs", str(tmp_path / "docs"))
     assert main(["pictures", "moving_average", *folders]) == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()} == before
