@@ -119,9 +119,9 @@ def first_moment(
     return optax.GradientTransformation(init, update)
 
 
-def _average(g, mu, old, new, share):
+def _average(g, mu, old, new, *share):
     mu = averaged(mu, g, old, new)
-    return times(mu, share), mu
+    return times(mu, *share) if share else mu, mu
 
 
 def _average_before(g, mu, old, new, share, first, at_first):
@@ -135,7 +135,7 @@ def _before(average, share, first, at_first):
 def _read(kernel, kernel_before, decay, state, weights, debias, delayed):
     """How an average is read: the kernel, and its scalars besides the weights."""
     if delayed is None:
-        return kernel, (weights.share,)
+        return kernel, (weights.share,) if debias else ()
     total, first = _clock.passed(decay, state, debias)
     return kernel_before, (1 / total, first, delayed)
 
@@ -370,21 +370,21 @@ def _moving(b2, debias, initial, dtype, delayed=None, *, additive=False) -> opta
     return optax.GradientTransformation(init, update)
 
 
-def _average_of_squares(g, nu, old, new, share):
+def _average_of_squares(g, nu, old, new, *share):
     nu = averaged(nu, abs_sq(g), old, new)
-    return times(nu, share), nu
+    return times(nu, *share) if share else nu, nu
 
 
 def _average_of_squares_before(g, nu, old, new, share, first, at_first):
     return _before(nu, share, first, at_first), averaged(nu, abs_sq(g), old, new)
 
 
-def _additive_average_of_squares(g, nu, old, new, share):
+def _additive_average_of_squares(g, nu, old, new, *share):
     del old
     square = abs_sq(g)
     # Both may be infinite. Times a sign is exact: how the rest is fused cannot change a bit.
     nu = nu - jnp.where(nu == square, 0, jnp.sign(nu - square) * (new * square))
-    return times(nu, share), nu
+    return times(nu, *share) if share else nu, nu
 
 
 class CenteredSecondMomentState(NamedTuple):
@@ -590,9 +590,9 @@ def belief_moment(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _average_of_surprise(g, m, nu, old, new, eps, share):
+def _average_of_surprise(g, m, nu, old, new, eps, *share):
     nu = averaged(nu, abs_sq(g - m), old, new) + eps
-    return times(nu, share), nu
+    return times(nu, *share) if share else nu, nu
 
 
 def _average_of_surprise_before(g, m, nu, old, new, eps, share, first, at_first):

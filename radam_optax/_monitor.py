@@ -22,8 +22,8 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
 
     Returns:
       A dictionary of arrays of shape (): "count", the updates so far (int32); "rho", the length of the moving
-      average (dimensionless, 0 before the first update); "r", the rectifier (dimensionless, 0 to 1);
-      "adaptive", whether rho has passed the threshold, so that r is in force (bool).
+      average (dimensionless, 0 before the first update); "r", the rectifier in force (dimensionless, 0 to 1);
+      "adaptive", whether rho has passed the threshold (bool). Up to there r is 0.
 
     Raises:
       ValueError: The state holds no rectification, or several; hand over a part of it then.
@@ -46,7 +46,7 @@ def rectification_stats(state: optax.OptState) -> dict[str, jax.Array]:
         "count": jnp.asarray(found.t),
         "rho": jnp.asarray(found.rho),
         "r": jnp.asarray(found.r),
-        "adaptive": jnp.asarray(found.adaptive).astype(bool),
+        "adaptive": jnp.asarray(found.r).astype(bool),
     }
 
 

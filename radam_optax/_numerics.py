@@ -6,15 +6,15 @@ Both textbook formulas subtract nearly equal numbers: ``1 - b2**t`` for small t,
 length ``rho_t = 2/(1-b2) - 1 - 2 t b2**t/(1 - b2**t)``, which is about t, from two terms of size
 ``2/(1-b2)``. In float32 at b2 = 0.9999 the second gets rho_4 > 4 and r_6 wrong by half. Here, with
 
-    x = -log(b2)    and    M(y) = y coth(y) - 1 = y^2/3 - y^4/45 + ...    at y = x/2,
+    x = -log(b2),  y = x/2,  Y = t y,  and Lambert's M(y) = y coth(y) - 1 = y^2/(3 + y^2/(5 + y^2/(7 + ...))),
 
-    1 - b2^t = 2y / (1 + y + M(y))  at y = tx/2         (expm1 is off by 4e-7 in some compilers)
-    t - rho_t = (M(ty) - M(y)) / y                      (centre of mass)
-    t - n_t   = t (M(ty) - M(y)) / (1 + M(ty))          (variance, n_t = tanh(ty)/tanh(y))
+    1 - b2^t = 2Y / (1 + Y + M(Y))                  (expm1 is off by 4e-7 in some compilers)
+    t - rho_t = (M(Y) - M(y)) / y                   (centre of mass)
+    t - n_t   = t (M(Y) - M(y)) / (1 + M(Y))        (variance, n_t = tanh(Y)/tanh(y))
 
 so that ``rho_t - 4 = (t - 4) - (t - rho_t)`` loses nothing where it decides: t - 4 is an exact
-integer. From t y = 1.5 on, the closed forms ``rho_inf - 2t/expm1(tx)`` and
-``rho_inf - 2 rho_inf/(exp(tx) + 1)`` no longer cancel and take over.
+integer. From Y = 0.75 on, the closed forms ``rho_inf - 2t/(exp(tx) - 1)`` and
+``rho_inf - 2 rho_inf/(exp(tx) + 1)`` cancel no longer and take over.
 
 The sums of a step are written in lax: an operator between arrays is a jitted function, which takes ten times
 as long to trace.
@@ -50,22 +50,9 @@ from radam_optax._core.values import (
     scheduled,
 )
 
-
-def _m_series(terms: int) -> tuple[float, ...]:
-    """The coefficients a_1, a_2, ... of M(y) = a_1 y^2 + a_2 y^4 + ...
-
-    f = y coth(y) solves y f' = f - f^2 + y^2, hence (2n+1) a_n = [n = 1] - sum_{0<i<n} a_i a_{n-i}.
-    """
-    a = [1.0]
-    for n in range(1, terms + 1):
-        a.append(((n == 1) - sum(a[i] * a[n - i] for i in range(1, n))) / (2 * n + 1))
-    return tuple(a[1:])
-
-
-# The series converges for |y| < pi; at |y| <= 1.5 the first term left out is below 1e-17, and after 13
-# terms below 1e-8, which is enough for float32.
-_NEAR = 1.5
-_M_SERIES = _m_series(26)
+# Where the closed forms take over, and how many denominators of the fraction are enough up to there: the
+# first one left out changes rho_t by 1e-8, or by 1e-17 in float64.
+_NEAR, _DEPTH, _DEPTH_64 = 0.75, 4, 8
 
 # (rho - 2) Var[psi] / tau^2 in powers of u = 2/rho. It is smooth on all of 0 <= u <= 1, so that one
 # polynomial serves every rho > 2: interpolated at 23 Chebyshev points in 80 digits, error 5e-16 in
@@ -261,22 +248,19 @@ def adaptive_rate_variance(rho: Numbers, method: VarianceChoice = "exact") -> ja
 
 
 class MovingLength(NamedTuple):
-    """The length rho_t of a moving average, in the two forms that lose nothing."""
+    """The length rho_t of a moving average: a whole, t or rho_inf, without a part."""
 
     b2: Scalar
     t: jax.Array
-    deficit: jax.Array  # t - rho_t, where ...
-    near: jax.Array  # ... the average has not yet got far.
-    distance: tuple[jax.Array, jax.Array]  # rho_inf - rho_t, elsewhere: a quotient.
+    near: jax.Array  # Whether the average has not yet got far, and the whole is t.
+    offset: jax.Array  # What belongs to that whole.
+    part: jax.Array  # A quotient, since XLA computes that once, but sums and products again for every use.
 
     def above(self, floor: float) -> jax.Array:
         """``rho_t - floor``, with its right sign and to full relative precision."""
-        # It ends with a division, since XLA computes that once, but sums and products again for every use.
-        lost, whole = self.distance
-        of_step = lax.sub(lax.sub(self.t, floor), self.deficit)
-        of_limit = lax.sub(lax.mul(whole, limit_above(floor, self.b2)), lost)
-        one = lax.full_like(whole, 1)
-        return lax.div(lax.select(self.near, of_step, of_limit), lax.select(self.near, one, whole))
+        of_step = lax.add(lax.sub(self.t, floor), self.offset)
+        of_limit = lax.add(lax.full_like(of_step, 0), limit_above(floor, self.b2))
+        return lax.sub(lax.select(self.near, of_step, of_limit), self.part)
 
 
 def moving_length(b2: Scalar, count: ArrayLike, length: Length) -> MovingLength:
@@ -284,18 +268,25 @@ def moving_length(b2: Scalar, count: ArrayLike, length: Length) -> MovingLength:
     t = _as_float(count)
     x = rate(b2)
     y = min(x / 2, _NEAR) if is_static(x) else lax.min(x / 2, _NEAR)
-    ty = lax.min(lax.mul(t, y), _NEAR)
-    faded = lax.exp(lax.neg(lax.max(lax.mul(t, x), 2 * _NEAR)))  # exp(t x) would overflow.
-    # (M(ty) - M(y)) / y with its leading term apart, which saves half of the rounding error.
-    beyond = _m_beyond_leading(ty)
-    leading = lax.mul(lax.sub(lax.square(t), 1.0), y / 3)
-    deficit = lax.add(leading, lax.div(lax.sub(beyond, _m_beyond_leading(y)), y))
+    reach = lax.mul(t, y)
+    square = lax.mul(reach, reach)
+    depth = _DEPTH if t.dtype == jnp.float32 else _DEPTH_64
+    left = lax.exp(lax.mul(t, -x))
     if length == "variance":
-        deficit = lax.mul(deficit, ty / (1 + ty * ty / 3 + beyond))
-        distance = lax.mul(faded, 2 * limit_above(0, b2)), lax.add(faded, 1.0)
+        fraction, m = _fraction(square, depth), y * y / _fraction(y * y, _DEPTH_64)
+        offset = lax.full_like(t, 0)
+        of_step = lax.mul(t, lax.sub(square, lax.mul(fraction, m))), lax.add(fraction, square)
+        of_limit = lax.mul(left, 2 * limit_above(0, b2)), lax.add(left, 1.0)
     else:
-        distance = lax.mul(lax.mul(t, faded), 2.0), lax.sub(1.0, faded)
-    return MovingLength(b2, t, deficit, lax.lt(ty, _NEAR), distance)
+        # M(y) = y^2/3 - y^4/(9f + 3y^2), f being the fraction from 5 on. The first term stands apart: where
+        # rho_t is near its floor the others are small, and so is their rounding error.
+        fraction, f = _fraction(square, depth, 5), _fraction(y * y, _DEPTH_64, 5)
+        offset = lax.sub(-(y**3) / (9 * f + 3 * y * y), lax.mul(lax.sub(lax.mul(t, t), 1.0), y / 3))
+        of_step = lax.mul(square, square), lax.mul(lax.add(lax.mul(fraction, 3.0), square), -3 * y)
+        of_limit = lax.mul(lax.mul(t, 2.0), left), lax.sub(1.0, left)
+    near = lax.lt(reach, _NEAR)
+    part = lax.div(*(lax.select(near, *both) for both in zip(of_step, of_limit, strict=True)))
+    return MovingLength(b2, t, near, offset, part)
 
 
 class Sum(NamedTuple):
@@ -373,23 +364,30 @@ class AverageLength(NamedTuple):
 FLOORS = {"first_order": 4.0, "exact": 2.0}
 
 
-def rectifier(b2: Scalar, above: jax.Array, variance: Variance) -> Rectification:
+def rectifier(b2: Scalar, above: jax.Array, variance: Variance, beyond: Scalar = 0.0) -> Rectification:
     """rho_t and r_t of a length that is so much ``above`` the floor of its variance.
 
-    r_t is 0 as well where the step's own decay would leave the variance infinite.
+    r_t is 0 unless that is ``beyond`` a threshold, and where the step's own decay would leave the variance
+    infinite.
     """
     floor = FLOORS[variance]
     rho, rho_inf, inf_above = lax.add(above, floor), limit_above(0, b2), limit_above(floor, b2)
-    if is_static(inf_above) and inf_above <= 0:
+    finite = lax.gt(above, beyond)
+    if not is_static(inf_above):
+        finite &= inf_above > 0
+        inf_above = jnp.where(inf_above > 0, inf_above, 1)
+    elif inf_above <= 0:
         return Rectification(rho, lax.full_like(rho, 0))
     if variance == "exact":
-        polynomial = _horner(_VARIANCE_POLYNOMIAL, 2 / rho_inf) / _horner(_VARIANCE_POLYNOMIAL, 2 / rho)
-        numerator, denominator = polynomial * above, inf_above
+        limit = inf_above / _horner(_VARIANCE_POLYNOMIAL, 2 / rho_inf)
+        square = lax.div(above, _horner(_VARIANCE_POLYNOMIAL, 2 / rho))
     else:
-        ratio = lax.mul(above, lax.div(lax.add(above, 2.0), rho))
-        numerator, denominator = lax.mul(ratio, rho_inf), limit_above(2, b2) * inf_above
-    finite = lax.gt(lax.min(above, inf_above), 0.0)
-    return Rectification(rho, _root_where(finite, numerator, denominator))
+        limit = inf_above * limit_above(2, b2) / rho_inf
+        square = lax.div(lax.mul(above, lax.add(above, 2.0)), rho)
+    # A root has no derivative at 0.
+    square = lax.select(finite, square, lax.full_like(square, 1))
+    r = lax.sqrt(lax.mul(square, 1 / limit))
+    return Rectification(rho, lax.select(finite, r, lax.full_like(r, 0)))
 
 
 def limit_above(floor: Scalar, b2: Scalar) -> Scalar:
@@ -411,12 +409,12 @@ def rate(decay: Scalar) -> Scalar:
 
 def one_minus_exp(x: jax.Array) -> jax.Array:
     """``1 - exp(-x)`` for x >= 0, to full relative precision."""
-    # From x = 0.7 on the difference no longer cancels; up to there three terms are enough for float32.
-    y = lax.min(lax.mul(x, 0.5), 0.35)
+    # From x = 0.5 on the difference cancels no longer.
+    y = lax.mul(x, 0.5)
     square = lax.mul(y, y)
-    m = lax.mul(square, _horner(_M_SERIES[: 3 if x.dtype == jnp.float32 else 9], square))
-    near = lax.div(lax.mul(y, 2.0), lax.add(lax.add(m, y), 1.0))
-    return lax.select(lax.lt(y, 0.35), near, lax.sub(1.0, lax.exp(lax.neg(x))))
+    m = lax.div(square, _fraction(square, 2 if x.dtype == jnp.float32 else 5))
+    near = lax.div(x, lax.add(lax.add(m, y), 1.0))
+    return lax.select(lax.lt(y, 0.25), near, lax.sub(1.0, lax.exp(lax.neg(x))))
 
 
 @jax.custom_jvp
@@ -443,11 +441,13 @@ def _power_jvp(primals, tangents):
     return _power(base, n), n * _power(base, jnp.maximum(n - 1, 0)) * tangents[0]
 
 
-def _m_beyond_leading(y: Scalar) -> Scalar:
-    """``y coth(y) - 1 - y^2/3`` for 0 <= y <= 1.5."""
-    terms = 13 if getattr(y, "dtype", None) == jnp.float32 else len(_M_SERIES)
-    square = y * y
-    return square * square * _horner(_M_SERIES[1:terms], square)
+def _fraction(square: Scalar, depth: int, first: int = 3) -> Scalar:
+    """``3 + y^2/(5 + y^2/(7 + ...))`` of y^2, from the denominator ``first`` to 2 depth + 1."""
+    over, plus = (operator.truediv, operator.add) if is_static(square) else (lax.div, lax.add)
+    total: Any = 2.0 * depth + 1
+    for k in range(2 * depth - 1, first - 1, -2):
+        total = plus(over(square, total), float(k))
+    return total
 
 
 def _horner(coefficients: tuple[float, ...], x: Scalar) -> Scalar:
@@ -460,11 +460,3 @@ def _horner(coefficients: tuple[float, ...], x: Scalar) -> Scalar:
 
 def _as_float(count: ArrayLike) -> jax.Array:
     return lax.convert_element_type(jnp.asarray(count), jnp.result_type(float))
-
-
-def _root_where(finite: jax.Array, numerator: jax.Array, denominator: ArrayLike) -> jax.Array:
-    """``sqrt(numerator/denominator)`` where finite, else 0, with finite derivatives in both cases."""
-    one = lax.full_like(numerator, 1)
-    denominator = denominator if is_static(denominator) else jnp.where(finite, denominator, 1)
-    ratio = lax.div(lax.select(finite, numerator, one), denominator)
-    return lax.select(finite, lax.sqrt(ratio), lax.full_like(numerator, 0))

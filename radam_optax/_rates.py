@@ -367,8 +367,7 @@ class RectificationState(NamedTuple):
         has the clock.
       t: Number of the update that the following are of, shape (), int32; 0 before the first.
       rho: Length of the moving average, dimensionless.
-      r: Rectifier, dimensionless, 0 to 1; 0 where the variance is infinite.
-      adaptive: Whether r is in force, 1.0 or 0.0; shape (), float32 (float64 in x64 mode).
+      r: Rectifier in force, dimensionless, 0 to 1; 0 up to the threshold.
       weights: Weights that the average has given out, of a scheduled b2. ``()``: b2 is constant. Default: ().
     """
 
@@ -376,7 +375,6 @@ class RectificationState(NamedTuple):
     t: jax.Array
     rho: jax.Array
     r: jax.Array
-    adaptive: jax.Array
     weights: _numerics.Average | tuple[()] = ()
 
     @property
@@ -456,7 +454,7 @@ def scale_by_rectification(
     def init(params):
         del params
         # An array for each, since one buffer could not be donated twice.
-        shown = (jnp.zeros([], jnp.result_type(float)) for _ in range(3))
+        shown = (jnp.zeros([], jnp.result_type(float)) for _ in range(2))
         weights = _numerics.new_average() if callable(b2) else ()
         return RectificationState(_clock.new(), jnp.zeros([], jnp.int32), *shown, weights=weights)
 
@@ -466,14 +464,9 @@ def scale_by_rectification(
         clock = _clock.after(_clock.running(state))
         at, weights = _length(b2, state, clock, length)
         floor = _numerics.FLOORS[variance]
-        above = at.above(floor)
-        rho, r = _numerics.rectifier(at.b2, above, variance)
-        adaptive = lax.gt(above, threshold - floor)
-        if callable(b2):  # A decay may fall, and leave no variance to match.
-            adaptive &= r > 0
-        scalars = (r, adaptive, fallback)
-        updates = map_leaves(_rectify, (updates,), (), scalars, like=updates)
-        found = (jnp.copy(clock.count), rho, r, adaptive, weights)
+        rho, r = _numerics.rectifier(at.b2, at.above(floor), variance, threshold - floor)
+        updates = map_leaves(_rectify, (updates,), (), (r, lax.gt(r, 0.0), fallback), like=updates)
+        found = (jnp.copy(clock.count), rho, r, weights)
         return updates, RectificationState(clock, *jax.tree.map(in_dtype_of, tuple(state[1:]), found))
 
     return optax.GradientTransformation(init, update)

@@ -30,7 +30,7 @@ Kernel = Callable[..., Any]
 # From how many leaves of a kind on, and for a kernel of how many arguments, a call for each is less to trace
 # and to lower than the kernel itself: a call is as much as some five operations, and jitting as some fifty.
 # And from how many on a number is an array, which is less than a constant of every operation.
-MANY, LONG, SHARED = 20, 5, 3
+MANY, LONG, SHARED = 20, 4, 3
 # What to do about a parameter that cannot be trained.
 NO_UPDATE = (
     "Give None for its gradient, or leave it out of the optimizer with optax.masked or optax.partition."

@@ -87,7 +87,6 @@ _NUMBERS = {
     "elapsed": jnp.floating,
     "rho": jnp.floating,
     "r": jnp.floating,
-    "adaptive": jnp.floating,
     "weights": jnp.floating,
     "weight_sum": jnp.floating,
     "max_lr": jnp.floating,

@@ -29,7 +29,7 @@ ROLES = ("mu", "nu", "nu_max", "sum_of_squares", "trace", "e_x", "z")
 _ROLES = {role: role for role in ROLES} | {"m1": "mu", "m2": "mu"}
 _COUNTS = {"count": 0, "count_m2": 0, "step_count": 1}  # By field: what it is before the first update.
 _NUMBERS = ("weight_sum", "max_lr", "b1")
-_DERIVED = ("t", "rho", "r", "adaptive")  # Of a rectification: functions of the count, if b2 is constant.
+_DERIVED = ("t", "rho", "r")  # Of a rectification: functions of the count, if b2 is constant.
 
 
 class Statistics(NamedTuple):
