@@ -31,6 +31,8 @@ from radam_optax._core.leaves import lifted, map_leaves, times
 from radam_optax._core.states import expect
 from radam_optax._core.values import Optimizer
 
+Projection = Annotated[Callable[[Any], Any], function]
+
 
 class ScaleByAdaptiveRateState(NamedTuple):
     """State of :func:`scale_by_adaptive_rate`.
@@ -239,7 +241,7 @@ def freeze_until(inner: Link, steps: Count) -> Optimizer:
 
 
 @validated
-def project(projection_fn: Annotated[Callable[[Any], Any], function]) -> optax.GradientTransformation:
+def project(projection_fn: Projection) -> optax.GradientTransformation:
     """Changes the updates so that the parameters land in a set.
 
     ::

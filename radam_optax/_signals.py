@@ -30,6 +30,10 @@ from radam_optax._core.leaves import LeafError, abs_sq, map_leaves, times
 from radam_optax._core.states import check_length, expect, full_like
 from radam_optax._core.values import Optimizer, is_static, value_at
 
+Steps = Annotated[int, size(1, 1000)]
+Part = Annotated[tuple[Any, Any], weighted]
+Name = Annotated[str, identifier]
+
 
 class DelayState(NamedTuple):
     """State of :func:`delay`.
@@ -44,7 +48,7 @@ class DelayState(NamedTuple):
 
 @validated
 def delay(
-    steps: Annotated[int, size(1, 1000)] = 1,
+    steps: Steps = 1,
     initial: Real = 0.0,
     *,
     real: Flag = False,
@@ -132,7 +136,7 @@ class MixtureState(NamedTuple):
 
 
 @validated
-def mixture(*parts: Annotated[tuple[Any, Any], weighted]) -> Optimizer:
+def mixture(*parts: Part) -> Optimizer:
     """The weighted sum of what several transformations make of the same input.
 
     ::
@@ -168,6 +172,9 @@ def mixture(*parts: Annotated[tuple[Any, Any], weighted]) -> Optimizer:
       the gradient. https://arxiv.org/abs/1810.06801
 
       Lucas et al. (2019), Aggregated Momentum. https://arxiv.org/abs/1804.00325
+
+      Pagliardini et al. (2024), The AdEMAMix Optimizer: Better, Faster, Older, section 3, for a fast and a
+      slow average. https://arxiv.org/abs/2409.03137
     """
     weights: list[Any] = [weight for weight, _ in parts]
     links = [optax.with_extra_args_support(link) for _, link in parts]
@@ -458,7 +465,7 @@ class WithSignalState(NamedTuple):
 
 
 @validated
-def with_signal(name: Annotated[str, identifier], link: Link, inner: Link) -> Optimizer:
+def with_signal(name: Name, link: Link, inner: Link) -> Optimizer:
     """Makes a signal once, for several places of a line, which hear it by :func:`signal`.
 
     Adan reads the change of its gradient twice, in its momentum and in its rate, and keeps the last gradient
@@ -511,7 +518,7 @@ def with_signal(name: Annotated[str, identifier], link: Link, inner: Link) -> Op
 
 
 @validated
-def signal(name: Annotated[str, identifier]) -> Optimizer:
+def signal(name: Name) -> Optimizer:
     """Puts an extra argument in the place of what comes in.
 
     Args:

@@ -216,7 +216,7 @@ def scale_by_adopt(
     *,
     nesterov: Flag = False,
     use_clipping: Flag = True,
-    clip_value_fn: BoundOfStep = _fourth_root,
+    clip_value_fn: BoundOfStep | None = None,
     nu_dtype: RealDType = None,
 ) -> Optimizer:
     """ADOPT without a learning rate: LaProp whose rate has not seen the gradient that it scales.
@@ -243,7 +243,7 @@ def scale_by_adopt(
       nesterov: Whether the first moment is looked at one step ahead, as in NAdam. Default: False.
       use_clipping: Whether scaled gradients are kept within ``clip_value_fn``. Default: True.
       clip_value_fn: Largest scaled gradient, dimensionless, >= 0: a number, or a schedule of the count of
-        past updates. The default is ``count ** 0.25``, the bound of the authors. Default: _fourth_root.
+        past updates. None: ``count ** 0.25``, the bound of the authors. Default: None.
       nu_dtype: Dtype of the second moment, real. None: that of the parameter, but at least float32; in
         bfloat16 an average with a decay of 0.999 would never move. Default: None.
 
@@ -273,8 +273,10 @@ def scale_by_adopt(
     moment = nesterov_moment if nesterov else first_moment
     nu_before = second_moment(from_first(b2), debias=False, delayed=0.0, dtype=nu_dtype)
 
+    largest = _fourth_root if clip_value_fn is None else clip_value_fn
+
     def bound(count):
-        return jnp.where(count == 0, 0, value_at(clip_value_fn, count) if use_clipping else jnp.inf)
+        return jnp.where(count == 0, 0, value_at(largest, count) if use_clipping else jnp.inf)
 
     return scale_by_adaptive_rate(
         momentum=chain(
@@ -295,7 +297,7 @@ def adopt(
     *,
     nesterov: Flag = False,
     use_clipping: Flag = True,
-    clip_value_fn: BoundOfStep = _fourth_root,
+    clip_value_fn: BoundOfStep | None = None,
     nu_dtype: RealDType = None,
 ) -> Optimizer:
     """ADOPT: Adam that converges for every b2, since no gradient is divided by itself.
@@ -326,7 +328,7 @@ def adopt(
       nesterov: Whether the first moment is looked at one step ahead, as in NAdam. Default: False.
       use_clipping: Whether scaled gradients are kept within ``clip_value_fn``. Default: True.
       clip_value_fn: Largest scaled gradient, dimensionless, >= 0: a number, or a schedule of the count of
-        past updates. The default is ``count ** 0.25``, the bound of the authors. Default: _fourth_root.
+        past updates. None: ``count ** 0.25``, the bound of the authors. Default: None.
       nu_dtype: Dtype of the second moment, real. None: that of the parameter, but at least float32; in
         bfloat16 an average with a decay of 0.999 would never move. Default: None.
 
@@ -377,7 +379,7 @@ def adoptw(
     *,
     nesterov: Flag = False,
     use_clipping: Flag = True,
-    clip_value_fn: BoundOfStep = _fourth_root,
+    clip_value_fn: BoundOfStep | None = None,
     nu_dtype: RealDType = None,
 ) -> Optimizer:
     """ADOPT with decoupled weight decay.
@@ -413,7 +415,7 @@ def adoptw(
       nesterov: Whether the first moment is looked at one step ahead, as in NAdam. Default: False.
       use_clipping: Whether scaled gradients are kept within ``clip_value_fn``. Default: True.
       clip_value_fn: Largest scaled gradient, dimensionless, >= 0: a number, or a schedule of the count of
-        past updates. The default is ``count ** 0.25``, the bound of the authors. Default: _fourth_root.
+        past updates. None: ``count ** 0.25``, the bound of the authors. Default: None.
       nu_dtype: Dtype of the second moment, real. None: that of the parameter, but at least float32; in
         bfloat16 an average with a decay of 0.999 would never move. Default: None.
 

@@ -111,8 +111,6 @@ class Arguments(Markdown):
 def default_of(parameter):
     if parameter.default is parameter.empty:
         return "to be given"
-    if inspect.isfunction(parameter.default):
-        return inspect.getdoc(parameter.default).partition(",")[0]
     return f"`{parameter.default!r}`"
 
 

@@ -105,9 +105,7 @@ def describe() -> str:
 
     def line(name: str, function: Any, given: int) -> str:
         parameters = list(inspect.signature(function).parameters.values())[given:]
-        # No text can be a function.
-        chosen = (p.replace(annotation=p.empty) for p in parameters if not inspect.isfunction(p.default))
-        return f"  {name}({', '.join(map(str, chosen))})"
+        return f"  {name}({', '.join(str(p.replace(annotation=p.empty)) for p in parameters)})"
 
     parts = []
     for title, table, given in (

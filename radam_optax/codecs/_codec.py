@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import jax
 
@@ -66,3 +66,6 @@ def codec_like(name: str, value: Any) -> Any:
     except TypeError:
         raise TypeError(f"`{name}` must be hashable; got {value!r}.") from None
     return value
+
+
+AnyCodec = Annotated[Codec, codec_like]

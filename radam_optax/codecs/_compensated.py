@@ -23,8 +23,11 @@ def _eight_or_sixteen(name: str, value: int) -> int:
     raise ValueError(f"`{name}` must be 8 or 16; got {bits}.")
 
 
+Bits = Annotated[int, _eight_or_sixteen]
+
+
 @validated
-def bfloat16_compensated(bits: Annotated[int, _eight_or_sixteen] = 8) -> Codec:
+def bfloat16_compensated(bits: Bits = 8) -> Codec:
     """bfloat16, and in an integer beside it what its rounding has lost: 3 bytes per number, or 4.
 
     ::

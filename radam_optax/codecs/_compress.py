@@ -18,10 +18,13 @@ from radam_optax._core.owners import Row
 from radam_optax._core.placement import fits, part_of, sharding_of
 from radam_optax._core.states import exact_paths, expect
 from radam_optax._core.values import Optimizer
-from radam_optax.codecs._codec import Codec, codec_like
+from radam_optax.codecs._codec import AnyCodec, Codec
 from radam_optax.codecs._coding import decode, dtypes_of, encode, is_coded
 from radam_optax.codecs._names import codec_of, name_in, named
 from radam_optax.codecs._state import CompressedState, columns_of
+
+Size = Annotated[int, size(0)]
+PathMask = Annotated[Callable[[str, jax.Array], bool], function]
 
 _ENCODED_DTYPES = ("float32", "bfloat16", "float16")
 
@@ -29,10 +32,10 @@ _ENCODED_DTYPES = ("float32", "bfloat16", "float16")
 @validated
 def compress_state(
     inner: Link,
-    codec: Annotated[Codec, codec_like],
+    codec: AnyCodec,
     *,
-    min_size: Annotated[int, size(0)] = 4096,
-    mask: Annotated[Callable[[str, jax.Array], bool], function] | None = None,
+    min_size: Size = 4096,
+    mask: PathMask | None = None,
 ) -> Optimizer:
     """Holds the state of any transformation encoded between steps: Adam's in 2 bytes per parameter, not 8.
 
@@ -146,7 +149,7 @@ def compress_state(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def decompress_state(state: Any, codec: Annotated[Codec, codec_like] | None = None) -> Any:
+def decompress_state(state: Any, codec: AnyCodec | None = None) -> Any:
     """Gives the state that :func:`compress_state` holds, its encoded arrays in float32.
 
     Args:

@@ -14,9 +14,11 @@ from radam_optax._core.hashing import random_bits
 from radam_optax.codecs._bits import INFINITY, to_bits, to_float, to_int8
 from radam_optax.codecs._codec import Arrays, Codec
 
+Exponent = Annotated[int, size(-63, 127)]
+
 
 @validated
-def float8_stochastic(max_exponent: Annotated[int, size(-63, 127)] = 8) -> Codec:
+def float8_stochastic(max_exponent: Exponent = 8) -> Codec:
     """A float of eight bits without a scale, rounded so that the expected value is exact: 1 byte per number.
 
     ::

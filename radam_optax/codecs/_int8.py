@@ -15,9 +15,12 @@ from radam_optax._core.hashing import random_bits
 from radam_optax.codecs._bits import INFINITY, to_bits, to_float, to_int8
 from radam_optax.codecs._codec import Arrays, Codec
 
+BlockSize = Annotated[int, size(2)]
+Shards = Annotated[int, size(1)]
+
 
 @validated
-def int8_blockwise(block_size: Annotated[int, size(2)] = 64, shards: Annotated[int, size(1)] = 1) -> Codec:
+def int8_blockwise(block_size: BlockSize = 64, shards: Shards = 1) -> Codec:
     """int8 in blocks, each with a scale, rounded so that it is exact on average: 1 + 2/64 bytes per number.
 
     ::

@@ -17,7 +17,7 @@ from radam_optax._core.leaves import in_structure_of, lifted
 from radam_optax._core.messages import name_of
 from radam_optax._core.states import check_params, expect, full_like, state_of
 from radam_optax._core.values import Optimizer
-from radam_optax.codecs._codec import Codec, codec_like
+from radam_optax.codecs._codec import AnyCodec, Codec, codec_like
 from radam_optax.codecs._coding import decode, dtypes_of, encode, no_tangent, seed_of
 from radam_optax.codecs._names import codec_of, name_in, named
 from radam_optax.codecs._state import FILLER, filler
@@ -57,10 +57,13 @@ def _of_16_bits(name: str, value: Any) -> Codec:
     return codec
 
 
+CodecOf16Bits = Annotated[Codec, _of_16_bits]
+
+
 @validated
 def compress_params(
     inner: Link,
-    codec: Annotated[Codec, _of_16_bits],
+    codec: CodecOf16Bits,
     *,
     update_dtype: RealDType = jnp.float32,
 ) -> Optimizer:
@@ -154,7 +157,7 @@ def compress_params(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def decompress_params(state: Tree, params: Tree, codec: Annotated[Codec, codec_like] | None = None) -> Any:
+def decompress_params(state: Tree, params: Tree, codec: AnyCodec | None = None) -> Any:
     """Gives the full parameters that :func:`compress_params` trains: what it holds in 16 bits, in float32.
 
     Args:
@@ -183,9 +186,7 @@ def decompress_params(state: Tree, params: Tree, codec: Annotated[Codec, codec_l
     return _decompressed(codec_of(name_in(found), codec), found, params)
 
 
-def replace_params(
-    state: Tree, params: Tree, full: Tree, codec: Annotated[Codec, codec_like] | None = None
-) -> tuple[Any, Any]:
+def replace_params(state: Tree, params: Tree, full: Tree, codec: AnyCodec | None = None) -> tuple[Any, Any]:
     """Takes over full parameters, as of a run in float32, into those of 16 bits and a state.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from radam_optax.migrate._names import Names
+from radam_optax.migrate._names import Names, same_names
 from radam_optax.migrate._tensors import array_of, to_tensor
 
 
@@ -19,8 +19,9 @@ class Target(NamedTuple):
     axes: Sequence[int] | None
 
 
-def targets_of(params: Any, names: Names) -> list[Target]:
+def targets_of(params: Any, names: Names | None) -> list[Target]:
     """Raises ValueError if two leaves have one name, or an order of axes is none."""
+    names = same_names if names is None else names
     found: dict[str, Target] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if path and getattr(path[-1], "name", None) == "value":

@@ -16,7 +16,7 @@ from radam_optax.migrate import _statistics
 from radam_optax.migrate._continued import continued
 from radam_optax.migrate._kinds import IDLE_COUNTS, KEYS, ROLES
 from radam_optax.migrate._layout import Target, check_complete, give, take, targets_of
-from radam_optax.migrate._names import Names, same_names
+from radam_optax.migrate._names import Names
 from radam_optax.migrate._schedulefree import RECIPES, kept_of, numbers_of, progress_of
 from radam_optax.migrate._settings import plain
 from radam_optax.migrate._state_dict import (
@@ -32,7 +32,7 @@ from radam_optax.migrate._tensors import number_of, to_tensor
 Torch = Mapping[str, Any]
 
 
-def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_names) -> Any:
+def params_from_torch(state_dict: Torch, params: Any, *, names: Names | None = None) -> Any:
     """Takes the parameters out of the ``state_dict()`` of a module of PyTorch.
 
     They are copied. Entries of the ``state_dict`` that ``params`` has no leaf for, such as buffers, are left
@@ -44,8 +44,8 @@ def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_nam
       params: Parameters in whose structure, shapes, dtypes and shardings they are to come.
       names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
         that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
-        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
-        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.flax_names`, or
+        yours. None: :func:`radam_optax.migrate.same_names`. Default: None.
 
     Returns:
       A tree like ``params``.
@@ -80,15 +80,15 @@ def params_from_torch(state_dict: Torch, params: Any, *, names: Names = same_nam
     )
 
 
-def params_to_torch(params: Any, *, names: Names = same_names) -> dict[str, Any]:
+def params_to_torch(params: Any, *, names: Names | None = None) -> dict[str, Any]:
     """Makes a ``state_dict`` of parameters, for ``module.load_state_dict(..., strict=False)``.
 
     Args:
       params: Parameters, a tree of arrays.
       names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
         that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
-        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
-        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.flax_names`, or
+        yours. None: :func:`radam_optax.migrate.same_names`. Default: None.
 
     Returns:
       Tensors on the CPU by name, which share nothing with ``params``.
@@ -117,26 +117,28 @@ def from_torch(
     params: Any,
     optimizer: optax.GradientTransformation,
     *,
-    names: Names = same_names,
+    names: Names | None = None,
     order: Sequence[str] | None = None,
     group: int | None = None,
     count: int | None = None,
 ) -> optax.OptState:
     """Moves the state of an optimizer of PyTorch into that of ``optimizer``, which goes on where it stopped.
 
-    It takes the ``state_dict()`` of ``torch.optim`` SGD, Adagrad, RMSprop, Adam, AdamW, Adamax, NAdam, RAdam,
-    of the RAdam of its authors, or of the schedulefree package's SGD, AdamW, RAdam, which the recipes
-    ``schedule_free_...`` continue; with numbers of parameters or, as from FSDP and
-    ``torch.distributed.checkpoint``, with their names; whole, not one process's part. Another algorithm, and
-    other hyperparameters than those of ``optimizer`` but for the learning rate, are refused.
+    It takes the ``state_dict()`` of SGD, Adagrad, RMSprop, Adam, AdamW, Adamax, NAdam and RAdam of
+    ``torch.optim``, of RAdam of its authors' package, and of SGD, AdamW and RAdam of the schedulefree
+    package, with which the recipes ``schedule_free_...`` go on. Parameters are in it by number or by name, as
+    from FSDP and ``torch.distributed.checkpoint``; it must be whole, not the part of one process.
 
-    A parameter that never had a gradient in PyTorch, frozen or unused, gets the state that PyTorch would make
-    at its first one; but the number of updates, which PyTorch counts for each, is that of the others, so that
-    its first updates, should it get gradients, are corrected for bias less than PyTorch's. Or it is left out,
-    and where it shall start later as in PyTorch gets an optimizer of its own, by :func:`optax.partition`.
+    Another algorithm is refused, and so are other hyperparameters than those of ``optimizer``. The learning
+    rate may differ.
 
-    Where the ``train_mode`` of schedulefree's is False, the parameters beside it are averages: go on with
-    ``rx.schedule_free_train_params(state, params)`` of them.
+    PyTorch counts the updates of each parameter by itself, this package those of all together. So a parameter
+    that never had a gradient, frozen or unused, gets fresh moments and the count of the others: if gradients
+    come later, its first updates are corrected for bias less than PyTorch's. Where that matters, leave it out
+    of ``params`` and give it an optimizer of its own, by :func:`optax.partition`.
+
+    Where the ``train_mode`` of a schedulefree state_dict is False, the parameters saved beside it are
+    averages: train on with ``rx.schedule_free_train_params(state, params)``.
 
     Args:
       state_dict: What ``state_dict()`` of PyTorch's optimizer returned, or :func:`load_torch` of a file of
@@ -146,8 +148,8 @@ def from_torch(
         the catalogue that computes the same. Put it into an :func:`optax.chain` with others afterwards.
       names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
         that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
-        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
-        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.flax_names`, or
+        yours. None: :func:`radam_optax.migrate.same_names`. Default: None.
       order: Names of the parameters that PyTorch's optimizer holds, in its order:
         ``[name for name, _ in module.named_parameters()]``. None: the state_dict holds them itself, keyed by
         them or made of ``named_parameters()``. Default: None.
@@ -239,7 +241,7 @@ def to_torch(
     params: Any,
     optimizer: optax.GradientTransformation,
     *,
-    names: Names = same_names,
+    names: Names | None = None,
     order: Sequence[str],
     count: int | None = None,
     named: bool = False,
@@ -256,8 +258,8 @@ def to_torch(
         :mod:`radam_optax.presets`, or one of the catalogue that computes the same.
       names: Where a leaf of ``params`` is in PyTorch: a function of its path, joined by dots, and its shape,
         that returns the name there and the order of axes, as in ``numpy.transpose``, that makes the leaf out
-        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.same_names`,
-        :func:`radam_optax.migrate.flax_names`, or yours. Default: same_names.
+        of PyTorch's tensor, or None for the axes as they are. :func:`radam_optax.migrate.flax_names`, or
+        yours. None: :func:`radam_optax.migrate.same_names`. Default: None.
       order: Names of the parameters in the order in which PyTorch's optimizer is given them:
         ``[name for name, _ in module.named_parameters()]``.
       count: Number of updates so far where ``state`` does not hold it, a whole number >= 0: AdaGrad needs it;

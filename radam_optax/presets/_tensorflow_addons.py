@@ -17,6 +17,8 @@ from radam_optax._rates import inverse_root, scale_by_rectification
 from radam_optax._schedules import update_number
 from radam_optax.presets._parts import descend, is_zero
 
+SmaThreshold = Annotated[Scalar, number_in("[4, inf)")]
+
 
 @validated
 def tfa_radam(
@@ -26,7 +28,7 @@ def tfa_radam(
     epsilon: NonNegative = 1e-7,
     weight_decay: Rate = 0.0,
     amsgrad: Flag = False,
-    sma_threshold: Annotated[Scalar, number_in("[4, inf)")] = 5.0,
+    sma_threshold: SmaThreshold = 5.0,
     total_steps: Count = 0,
     warmup_proportion: Share = 0.1,
     min_lr: NonNegative = 0.0,

@@ -14,6 +14,8 @@ from radam_optax._core.domains import Link, size
 from radam_optax._core.values import Optimizer
 from radam_optax.sharding._stages import divided, run
 
+Whole = Annotated[int, size(1)]
+
 _HOST, _DEVICE = jax.memory.Space.Host, jax.memory.Space.Device
 
 
@@ -21,9 +23,9 @@ _HOST, _DEVICE = jax.memory.Space.Host, jax.memory.Space.Device
 def offload_state(
     inner: Link,
     *,
-    min_size: Annotated[int, size(1)] = 65536,
-    group_bytes: Annotated[int, size(1)] = 2**27,
-    in_flight: Annotated[int, size(1)] = 2,
+    min_size: Whole = 65536,
+    group_bytes: Whole = 2**27,
+    in_flight: Whole = 2,
 ) -> Optimizer:
     """Keeps the state of any transformation in the host's memory, and brings it to the device in parts.
 

@@ -25,11 +25,15 @@ def _mesh(name: str, value: Any) -> Mesh:
     return value
 
 
+DeviceMesh = Annotated[Mesh, _mesh]
+AxisName = Annotated[str, anything]
+
+
 @validated
 def shard_state(
     inner: Link,
-    mesh: Annotated[Mesh, _mesh],
-    axis: Annotated[str, anything],
+    mesh: DeviceMesh,
+    axis: AxisName,
     specs: Tree = PartitionSpec(),
 ) -> Optimizer:
     """Divides an optimizer's state over an axis of the mesh that its parameters are replicated over: ZeRO-1.

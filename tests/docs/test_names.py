@@ -33,6 +33,15 @@ def test_a_checked_factory_shows_what_it_wraps(name):
     assert re.search(rf"(def|class) {name}\(", inspect.getsource(factory))
 
 
+@pytest.mark.parametrize("name", [*MODULES, "radam_optax.checkpoint"])
+def test_signatures_read_as_they_are_written(name):
+    """No rule of a domain, and no function by its address."""
+    module = importlib.import_module(name)
+    for one in filter(callable, map(vars(module).get, module.__all__)):
+        said = pydoc.plain(pydoc.render_doc(one))
+        assert not re.findall(r".* at 0x.*|.*Annotated\[.*", said), one
+
+
 def test_help_prints_types_by_their_names_and_the_whole_docstring():
     said = pydoc.plain(pydoc.render_doc(rx.radam))
     signature = " ".join(said.split()).replace("'", "")
