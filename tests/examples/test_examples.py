@@ -118,20 +118,25 @@ def test_quickstart_writes_tidy_curves_and_a_picture(tmp_path):
     code, out, err = run("quickstart", "--quick", "--out", str(tmp_path))
     assert (code, err) == (0, "")
     assert "\x1b" not in out
-    assert "rho   98.3  r 0.215" in out
+    assert out.index("mean of the squares of rho gradients") < out.index("rho   98.3  r 0.215")
     assert "RAdam + AMSGrad     100/100  accuracy" in out
     assert {file.name for file in tmp_path.iterdir()} == {"curves.csv", "accuracy.png", "summary.json"}
 
     with (tmp_path / "curves.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == COLUMNS
-    # 6 optimizers, 3 learning rates, 2 seeds, 2 points.
-    assert len(rows) == len({tuple(row[name] for name in COLUMNS[:4]) for row in rows}) == 72
+    # 6 optimizers, 4 learning rates, 2 seeds, 2 points.
+    assert len(rows) == len({tuple(row[name] for name in COLUMNS[:4]) for row in rows}) == 96
     assert {row["step"] for row in rows} == {"50", "100"}
     losses, accuracies = (np.array([float(row[name]) for row in rows]) for name in COLUMNS[4:])
     assert np.all((losses > 0) & (losses < 5))
     assert np.all((accuracies > 0) & (accuracies <= 1))
     assert np.all(accuracies.reshape(6, -1).max(axis=1) > 0.8)  # The best run of each optimizer.
+
+    # Mean and range, as in the picture, at 0.003.
+    last = accuracies.reshape(6, 4, 2, 2)[0, 0, :, -1] * 100
+    said = f"SGD, momentum 0.9 {last.mean():5.1f}  {last.min():.1f}-{last.max():.1f}"
+    assert said in out
 
     picture = imread(tmp_path / "accuracy.png")
     assert picture.shape[:2] == (960, 1800)
