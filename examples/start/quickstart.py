@@ -163,7 +163,8 @@ def draw(last, title):
             y, mean = row + 0.19 * (index - 1.5), runs.mean()
             panel.errorbar(mean, y, xerr=[[mean - runs.min()], [runs.max() - mean]], **style)
     panel.set_xscale("log")
-    panel.set_xticks([90, 50, 20, 10, 5, 2, 1], [10, 50, 80, 90, 95, 98, 99])
+    accuracies = 10, 50, 80, 90, 95, 98, 99
+    panel.set_xticks([100 - ticked for ticked in accuracies], [str(ticked) for ticked in accuracies])
     panel.xaxis.minorticks_off()
     panel.invert_xaxis()
     panel.set_yticks(range(len(last)), list(last), size=14)
