@@ -103,7 +103,10 @@ def test_the_figure_grows_with_its_frames(tmp_path):
     }
     figure, draw, frames, _ = animate(record(tmp_path, tables, {}, {}))
     assert frames == STEPS
-    for frame in (4, STEPS - 1):
+    lines = [line for line in figure.axes[0].lines if not line.get_label().startswith("_child")]
+    faint = [line for line in lines if line.get_label() == "_whole"]
+    for frame in (0, 4, STEPS - 1):
         draw(frame)
-        grown = [line for line in figure.axes[0].lines if not line.get_label().startswith("_child")]
-        assert [len(line.get_xdata()) for line in grown] == [frame + 1] * 5
+        assert [len(line.get_xdata()) for line in lines if line not in faint] == [frame + 1] * 5
+        # Where each line will end, and its name is from the first frame on.
+        assert [len(line.get_xdata()) for line in faint] == [STEPS] * 5

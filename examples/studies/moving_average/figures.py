@@ -26,6 +26,7 @@ def animate(record: Record) -> Animation:
     moving = []  # Lines that grow, with their whole values.
 
     def grow(panel, values, **style):
+        panel.plot(steps, values, **style | {"alpha": 0.25, "label": "_whole"})
         moving.append((panel.plot(steps, values, **style)[0], values))
 
     left.axhline(MEAN, color=CONTEXT, lw=1.2)
