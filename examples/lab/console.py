@@ -12,7 +12,8 @@ from rich.table import Table
 
 Report = Callable[[int, str], None]  # Steps done so far, and how the task stands.
 
-LINES_PER_TASK = 10  # In a pipe.
+LINES_PER_TASK = 10  # In a pipe, at most,
+SECONDS_PER_LINE = 10  # and at least, but for the last.
 
 
 def make_console() -> Console:
@@ -23,7 +24,7 @@ def make_console() -> Console:
 
 @contextmanager
 def task(console: Console, name: str, total: int, place: str = "") -> Iterator[Report]:
-    """Shows how far a task of ``total`` steps is: a bar on a terminal, a few lines in a pipe.
+    """Shows how far a task of ``total`` steps is: a bar on a terminal, in a pipe a few lines, or one.
 
     Rate and remaining time leave out all until the first report, which is mostly compilation.
 
@@ -48,12 +49,14 @@ def task(console: Console, name: str, total: int, place: str = "") -> Iterator[R
             yield lambda done, status: bar.update(line, completed=done, pace=pace(done), status=status)
     else:
         title, shown = f"{place:<8}{name:<17}" if place else f"{name:<17}", 0
+        said = pace.started
 
         def report(done: int, status: str) -> None:
-            nonlocal shown
-            times = pace(done)
-            if (part := done * LINES_PER_TASK // total) > shown:
-                shown = part
+            nonlocal shown, said
+            times, now = pace(done), time.monotonic()
+            part = done * LINES_PER_TASK // total
+            if part > shown and (done == total or now - said >= SECONDS_PER_LINE):
+                shown, said = part, now
                 console.print(f"{title} {done:>5}/{total}  {status}  {times}".rstrip(), soft_wrap=True)
 
         yield report

@@ -1,6 +1,7 @@
 """The frame of a study: its sizes, its progress on disk, its files, its verdict on the sources' claims."""
 
 import argparse
+import datetime
 import functools
 import hashlib
 import json
@@ -29,6 +30,7 @@ from radam_optax.checkpoint import Checkpoints
 
 SAVE_AFTER = 10.0  # Seconds of work that an interrupt may cost,
 SAVE_AT_END_AFTER = 2.0  # and of a loop that has ended.
+QUICK = "This run was quick, and is too small to judge the claims by."
 
 
 class Size(NamedTuple):
@@ -86,7 +88,7 @@ class Study:
             key = option.replace("-", "_")
             if getattr(self.options, key) is None:
                 setattr(self.options, key, size.quick if self.options.quick else size.full)
-        self.name = name
+        self.name, self.sizes = name, sizes
         self.started = time.monotonic()
         self.console = make_console()
         self.console.print(device_line())
@@ -217,9 +219,13 @@ class Study:
         rows = [(*finding[:3], "agrees" if finding.agrees else "**disagrees**") for finding in findings]
         table = markdown_table(("claim", "published", "measured", ""), rows)
         notes = "".join(f"- {finding.claim}: {finding.note}\n" for finding in findings if finding.note)
+        sizes = [f"{name} {getattr(self.options, name.replace('-', '_'))}" for name in self.sizes]
+        run = "; ".join([f"{datetime.date.today()}, {device_line()}", *sizes])
+        quick = f" {QUICK}" if self.options.quick else ""
         with atomic(self._file("verdict.md")) as partial:
             partial.write_text(
-                f"# The verdict of `{self.name}`\n\n{table}" + (notes and f"\n{notes}"), "utf-8"
+                f"# The verdict of `{self.name}`\n\n{run}.{quick}\n\n{table}" + (notes and f"\n{notes}"),
+                "utf-8",
             )
 
     def _print_verdict(self, findings: Sequence[Finding]) -> None:
@@ -229,6 +235,8 @@ class Study:
         for finding in findings:
             table.add_row(*finding[:3], "agrees" if finding.agrees else "DISAGREES")
         self.console.print("\nThe verdict", style="bold")
+        if self.options.quick:
+            self.console.print(QUICK)
         self.console.print(table)
         for finding in findings:
             if finding.note:

@@ -234,7 +234,15 @@ def test_a_run_that_fails_at_its_arguments_leaves_no_folder(arguments, message, 
     assert not (tmp_path / "out").exists()
 
 
-def test_progress_says_which_part_of_how_many_it_is_of(make_study, capsys):
+def test_a_short_loop_is_one_line_in_a_pipe(make_study, capsys):
+    scan(make_study())
+    assert len([line for line in capsys.readouterr().out.splitlines() if "/7" in line]) == 1
+
+
+def test_progress_says_which_part_of_how_many_it_is_of(make_study, capsys, monkeypatch):
+    from examples.lab import console
+
+    monkeypatch.setattr(console, "SECONDS_PER_LINE", 0)
     study = make_study()
     study.parts = 2
     scan(study)
@@ -276,10 +284,15 @@ def test_the_verdict_says_what_disagrees_and_why(make_study, capsys, tmp_path):
     out = capsys.readouterr().out
     assert [line.split()[-1] for line in out.splitlines() if line.startswith("Up")] == ["agrees", "DISAGREES"]
     assert "- Up is down: it is not." in out
+    quick = "This run was quick, and is too small to judge the claims by."
+    assert f"The verdict\n{quick}\n" in out
     summary = json.loads((tmp_path / "summary.json").read_text("utf-8"), parse_constant=refuse)
     assert [finding["agrees"] for finding in summary["findings"]] == [True, False]
-    assert (tmp_path / "verdict.md").read_text("utf-8").splitlines() == [
-        *("# The verdict of `toy`", "", "| claim | published | measured |  |", "| --- | --- | --- | --- |"),
+    title, _, run, _, *table = (tmp_path / "verdict.md").read_text("utf-8").splitlines()
+    assert title == "# The verdict of `toy`"
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d, JAX .+ on .+; steps 3\. {quick}", run)
+    assert table == [
+        *("| claim | published | measured |  |", "| --- | --- | --- | --- |"),
         "| Up is up | 1 | 1.0 | agrees |",
         "| Up is down | -1 | 1.0 | **disagrees** |",
         *("", "- Up is down: it is not."),
