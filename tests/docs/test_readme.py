@@ -30,8 +30,13 @@ def test_its_links_are_absolute_and_lead_to_what_is_in_the_tree():
     for link in ours:
         base, _, path = link.partition("/blob/main/" if "/blob/" in link else "/en/latest/")
         assert base == URLS["Repository" if "/blob/" in link else "Documentation"]
+        path, _, anchor = path.partition("#")
         file = path if "/blob/" in link else f"docs/{path.removesuffix('.html') or 'index'}.md"
         assert (ROOT / file).exists(), link
+        headings = (
+            re.findall(r"^#+ (.*)", (ROOT / file).read_text("utf-8"), flags=re.MULTILINE) if anchor else []
+        )
+        assert not anchor or anchor in [heading.lower().replace(" ", "-") for heading in headings], link
 
 
 def test_it_says_how_many_optimizers_there_are():
