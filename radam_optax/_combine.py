@@ -87,7 +87,7 @@ class ScaleByAdaptiveRateState(NamedTuple):
 
 
 @validated
-def scale_by_adaptive_rate(rate: Link | None = None, momentum: Link | None = None) -> Optimizer:
+def scale_by_adaptive_rate(*, rate: Link | None = None, momentum: Link | None = None) -> Optimizer:
     """The generic method: a momentum times an adaptive learning rate, both made of the gradients.
 
     ::
@@ -122,7 +122,7 @@ def scale_by_adaptive_rate(rate: Link | None = None, momentum: Link | None = Non
       >>> import optax
       >>> import radam_optax as rx
       >>> rate = optax.chain(rx.second_moment(0.999), rx.inverse_root(), rx.scale_by_rectification(0.999))
-      >>> radam = rx.scale_by_adaptive_rate(rate, momentum=rx.first_moment(0.9))
+      >>> radam = rx.scale_by_adaptive_rate(rate=rate, momentum=rx.first_moment(0.9))
       >>> gradient = jnp.array([1.0, -2.0])
       >>> updates, state = radam.update(gradient, radam.init(gradient))
       >>> print(np.asarray(updates).round(4))  # At first the rate of RAdam is 1.

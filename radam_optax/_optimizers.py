@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import optax
-from optax import chain
 
 from radam_optax._combine import freeze_until, scale_by_adaptive_rate
 from radam_optax._core.calls import validated
+from radam_optax._core.chains import chain
 from radam_optax._core.domains import (
     AnyDType,
     Count,

@@ -279,7 +279,7 @@ def atan2_rate(a: NonNegative = 1.27, b: NonNegative = 1.0) -> Optimizer:
       >>> import optax
       >>> import radam_optax as rx
       >>> rate = optax.chain(rx.second_moment(0.99), rx.atan2_rate(a=1.0))
-      >>> link, gradient = rx.scale_by_adaptive_rate(rate), jnp.array([1.0, -2.0])
+      >>> link, gradient = rx.scale_by_adaptive_rate(rate=rate), jnp.array([1.0, -2.0])
       >>> updates, _ = link.update(gradient, link.init(gradient))
       >>> print(np.asarray(updates).round(4))  # A quarter of pi.
       [ 0.7854 -0.7854]
@@ -334,7 +334,7 @@ def update_clipping(eps: NonNegative = 1e-8) -> Optimizer:
       >>> import optax
       >>> import radam_optax as rx
       >>> rate = optax.chain(rx.second_moment(0.99, debias=False), rx.update_clipping())
-      >>> link, gradient = rx.scale_by_adaptive_rate(rate), jnp.array([1.0, -2.0])
+      >>> link, gradient = rx.scale_by_adaptive_rate(rate=rate), jnp.array([1.0, -2.0])
       >>> updates, _ = link.update(gradient, link.init(gradient))
       >>> print(np.asarray(updates).round(4))
       [ 0.1 -0.2]

@@ -538,7 +538,8 @@ def signal(name: Name) -> Optimizer:
       >>> import optax
       >>> import radam_optax as rx
       >>> rate = optax.chain(rx.signal("momentum"), rx.square(), rx.inverse_root())
-      >>> link, gradient = rx.scale_by_adaptive_rate(rate, rx.first_moment(0.9)), jnp.array([1.0, -2.0])
+      >>> link = rx.scale_by_adaptive_rate(rate=rate, momentum=rx.first_moment(0.9))
+      >>> gradient = jnp.array([1.0, -2.0])
       >>> out, _ = link.update(gradient, link.init(gradient))
       >>> print(np.asarray(out).round(4))  # The sign of the momentum.
       [ 1. -1.]

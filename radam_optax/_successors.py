@@ -12,11 +12,12 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import optax
-from optax import chain, identity
+from optax import identity
 
 from radam_optax import _numerics
 from radam_optax._combine import scale_by_adaptive_rate
 from radam_optax._core.calls import validated
+from radam_optax._core.chains import chain
 from radam_optax._core.domains import (
     AnyDType,
     Count,
@@ -280,7 +281,7 @@ def scale_by_adopt(
 
     return scale_by_adaptive_rate(
         momentum=chain(
-            scale_by_adaptive_rate(chain(nu_before, inverse_root(floor=eps))),
+            scale_by_adaptive_rate(rate=chain(nu_before, inverse_root(floor=eps))),
             clip(bound),
             moment(b1, debias=False, dtype=mu_dtype),
         )
@@ -516,7 +517,7 @@ def scale_by_acprop(
     """
     mu_before = first_moment(b1, debias=False, delayed=0.0, dtype=mu_dtype)
     return scale_by_adaptive_rate(
-        chain(
+        rate=chain(
             belief_moment(b2, eps=eps_root, centre=mu_before, delayed=1.0, dtype=nu_dtype),
             inverse_root(eps),
         )

@@ -6,10 +6,10 @@ Where optax has the function, arguments and defaults are optax's.
 from __future__ import annotations
 
 import optax
-from optax import chain
 
 from radam_optax._combine import scale_by_adaptive_rate
 from radam_optax._core.calls import validated
+from radam_optax._core.chains import chain
 from radam_optax._core.domains import (
     AnyDType,
     Decay,
@@ -104,7 +104,7 @@ def scale_by_rms(
     """
     moment = centered_second_moment if centered else second_moment
     nu = moment(decay, debias=bias_correction, initial=initial_scale, dtype=nu_dtype)
-    return scale_by_adaptive_rate(chain(nu, inverse_root(*((0.0, eps) if eps_in_sqrt else (eps,)))))
+    return scale_by_adaptive_rate(rate=chain(nu, inverse_root(*((0.0, eps) if eps_in_sqrt else (eps,)))))
 
 
 @validated
@@ -145,7 +145,9 @@ def scale_by_adagrad(initial_accumulator_value: NonNegative = 0.1, eps: NonNegat
       Duchi et al. (2011), Adaptive Subgradient Methods for Online Learning and Stochastic Optimization,
       Figure 1. https://jmlr.org/papers/v12/duchi11a.html
     """
-    return scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps)))
+    return scale_by_adaptive_rate(
+        rate=chain(sum_of_squares(initial_accumulator_value), inverse_root(0.0, eps))
+    )
 
 
 @validated

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from radam_optax._core.calls import validated
+from radam_optax._core.chains import masked
 from radam_optax._core.domains import AnyDType, FixedDecay, Flag, LearningRate, Mask, NonNegative, Rate, Share
 from radam_optax._core.leaves import abs_sq, agree, map_leaves, root, times
 from radam_optax._core.states import check_params, expect, full_like
@@ -198,7 +199,7 @@ def add_decayed_weights(
         return updates, _next(weight_decay, state)
 
     link = optax.GradientTransformation(init, update)
-    return link if mask is None else optax.masked(link, mask)
+    return link if mask is None else masked(link, mask)
 
 
 def _add(u, p, weight_decay):

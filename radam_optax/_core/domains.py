@@ -20,6 +20,7 @@ import numpy as np
 import optax
 from jax.typing import DTypeLike
 
+from radam_optax._core.messages import name_of
 from radam_optax._core.values import Length, Scalar, ScalarOrSchedule, Variance, as_scalar, refuse_coarse
 
 Rule = Callable[[str, Any], Any]
@@ -98,6 +99,20 @@ def flag(name: str, value: Any) -> bool:
     if not (isinstance(value, int) and value in (0, 1)):
         raise TypeError(f"`{name}` must be True or False; got {value!r}.")
     return bool(value)
+
+
+def flags_in(name: str, mask: Any) -> Any:
+    """A tree of flags, or a function that gives it."""
+    if not gives_mask(mask):
+        for path, leaf in jax.tree_util.tree_leaves_with_path(mask):
+            flag(f"{name}[{name_of(path)!r}]" if path else name, leaf)
+    return mask
+
+
+def gives_mask(mask: Any) -> bool:
+    """Whether a mask is a function, and no tree, as a module that can be called is one."""
+    leaves = jax.tree.leaves(mask)
+    return bool(leaves) and all(map(callable, leaves))
 
 
 def one_of(*options: str) -> Rule:
@@ -216,7 +231,7 @@ Flag = Annotated[bool, flag]
 AnyDType = Annotated[DTypeLike, dtype_of_kind(jnp.inexact, "floating or complex")] | None
 RealDType = Annotated[DTypeLike, dtype_of_kind(jnp.floating, "real floating")] | None
 Link = Annotated[optax.GradientTransformation, transformation]
-Mask = Annotated[Any, anything]  # A tree of booleans, or a function of the parameters that gives it.
+Mask = Annotated[Any, flags_in]  # A tree of booleans, or a function of the parameters that gives it.
 Tree = Annotated[Any, anything]
 Threshold = Annotated[Scalar, anything]  # The variance says from where on it is finite.
 VarianceChoice = Annotated[Variance, one_of("first_order", "exact")]

@@ -31,6 +31,8 @@ Kernel = Callable[..., Any]
 # and to lower than the kernel itself: a call is as much as some five operations, and jitting as some fifty.
 # And from how many on a number is an array, which is less than a constant of every operation.
 MANY, LONG, SHARED = 20, 4, 3
+# The trees that updates are checked against, as they are called in messages.
+_GIVEN, _STATE, _PARAMETERS = "another tree given with them", "the optimizer's state", "the parameters"
 # What to do about a parameter that cannot be trained.
 NO_UPDATE = (
     "Give None for its gradient, or leave it out of the optimizer with optax.masked or optax.partition."
@@ -66,18 +68,22 @@ def map_leaves(
       TypeError: a leaf of the updates is not floating or complex, or that of ``at_least`` is not.
     """
     updates = inputs[0]
+    if updates is None and any(map(jax.tree.leaves, (*states, at_least))):
+        raise TypeError("`updates` is None: nothing would be trained. Give `update` the gradients.")
     leaves, treedef = jax.tree.flatten(updates, is_leaf=_is_none)
-    columns = [leaves, *(_flatten_like(updates, treedef, t) for t in (*inputs[1:], *states))]
+    given = [_flatten_like(updates, treedef, tree, _GIVEN) for tree in inputs[1:]]
+    kept = [_flatten_like(updates, treedef, tree, _STATE) for tree in states]
+    columns = [leaves, *given, *kept]
     outs, floors = (
-        [None] * len(leaves) if tree is None else _flatten_like(updates, treedef, tree)
-        for tree in (like, at_least)
+        [None] * len(leaves) if tree is None else _flatten_like(updates, treedef, tree, name)
+        for tree, name in ((like, _GIVEN), (at_least, _PARAMETERS))
     )
     staged = _is_staged()
 
     def prepared(out, floor, row, copies):
         """What is done to every row of a kind, of which this is one."""
         arrays = tuple(map(_as_array, row))
-        _check_shapes(arrays, tuple(map(np.shape, scalars)))
+        _check_shapes(arrays, len(inputs), floor, tuple(map(np.shape, scalars)))
         out_dtype = None if out is None else _dtype_of(out, floor)
         real = _precision(tuple(x.dtype for x in arrays))
         many = copies >= MANY and len(row) + len(scalars) >= LONG
@@ -208,16 +214,17 @@ class LeafError(Exception):
         return self.kind(f"{leaf}{self}")
 
 
-def _check_shapes(arrays: tuple[jax.Array, ...], scalars: tuple[tuple[int, ...], ...]) -> None:
+def _check_shapes(
+    arrays: tuple[jax.Array, ...], n_inputs: int, param: Any, scalars: tuple[tuple[int, ...], ...]
+) -> None:
     # Not by chex, whose checks a program may have switched off: what they protect here are results.
     shape = np.shape(arrays[0])
-    for other in map(np.shape, arrays):
-        if other != shape:
-            raise LeafError(
-                f" of the updates has shape {shape}, but the optimizer's state, or another tree given with "
-                f"them, has {other}.",
-                ValueError,
-            )
+    names = [_GIVEN] * n_inputs + [_STATE] * (len(arrays) - n_inputs)
+    others = [*zip(names, arrays, strict=True), *([] if param is None else [(_PARAMETERS, param)])]
+    for name, other in others:
+        if np.shape(other) != shape:
+            what = f" of the updates has shape {shape}, and not that of {name}, {np.shape(other)}."
+            raise LeafError(what, ValueError)
     for other in scalars:
         if len(other) > len(shape) or any(
             n not in (1, length) for n, length in zip(other[::-1], shape[::-1], strict=False)
@@ -326,21 +333,18 @@ def _as_tuple(x: Any) -> tuple[Any, ...]:
     return x if isinstance(x, tuple) else (x,)
 
 
-def _flatten_like(updates: Any, treedef: Any, tree: Any) -> list[Any]:
+def _flatten_like(updates: Any, treedef: Any, tree: Any, name: str) -> list[Any]:
     try:
         return treedef.flatten_up_to(tree)
     except ValueError:
         ours, theirs = _shapes(updates), _shapes(tree)
         path = next((p for p in (*ours, *theirs) if (p in ours) != (p in theirs)), None)
         if path is None:
-            difference = f"the updates are {treedef}, the other is {jax.tree.structure(tree)}."
+            difference = f"they are {treedef}, and not {jax.tree.structure(tree)}."
         else:
             mine, other = (shapes.get(path, "no leaf") for shapes in (ours, theirs))
-            difference = f"at {path!r} the updates have {mine}, the other has {other}."
-        raise ValueError(
-            "The updates do not have the structure of the optimizer's state, or of another tree "
-            f"given with them: {difference}"
-        ) from None
+            difference = f"at {path!r} they have {mine}, and not {other}."
+        raise ValueError(f"The updates do not have the structure of {name}: {difference}") from None
 
 
 def _shapes(tree: Any) -> dict[str, str]:

@@ -74,6 +74,8 @@ def check_params(params: Any) -> None:
     """Raises TypeError if a parameter is no array."""
     for path, p in jax.tree_util.tree_leaves_with_path(params):
         if not (hasattr(p, "dtype") or isinstance(p, int | float | complex)):
+            if not path:
+                raise TypeError(f"The parameters must be a tree of arrays; got {p!r}.")
             raise TypeError(
                 f"Parameter {name_of(path)!r} must be an array; got {p!r}. Leave it out of what is trained, "
                 "by eqx.filter(params, eqx.is_array), say, or by optax.masked or optax.partition."

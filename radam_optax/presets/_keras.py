@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from optax import chain
-
 from radam_optax._combine import scale_by_adaptive_rate
 from radam_optax._core.calls import validated
+from radam_optax._core.chains import chain
 from radam_optax._core.domains import FixedDecay, Flag, NonNegative, Rate
 from radam_optax._core.values import Optimizer
 from radam_optax._moments import amsgrad_max, debias, first_moment, second_moment

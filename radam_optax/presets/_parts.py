@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import optax
-from optax import chain
 
 from radam_optax._combine import scale_by_adaptive_rate
+from radam_optax._core.chains import chain
 from radam_optax._core.domains import number_in, pair
 from radam_optax._core.values import Optimizer, Scalar, ScalarOrSchedule
 from radam_optax._moments import debias, first_moment, second_moment

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from optax import chain
 
 from radam_optax._combine import scale_by_adaptive_rate
 from radam_optax._core.calls import validated
+from radam_optax._core.chains import chain
 from radam_optax._core.domains import Count, FixedDecay, Flag, NonNegative, Rate, Share, number_in
 from radam_optax._core.values import Optimizer, Scalar, ScalarOrSchedule, Schedule, as_scalar, value_at
 from radam_optax._moments import amsgrad_max, debias, first_moment, second_moment

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import optax
-from optax import chain
 
 from radam_optax._combine import scale_by_adaptive_rate
 from radam_optax._core.calls import validated
+from radam_optax._core.chains import chain
 from radam_optax._core.domains import FixedDecay, Flag, NonNegative, Rate, Real, Share
 from radam_optax._core.values import Optimizer, Scalar, ScalarOrSchedule, Schedule, is_static, value_at
 from radam_optax._moments import (
@@ -169,7 +169,7 @@ def torch_adagrad(
       Duchi et al. (2011), Adaptive Subgradient Methods for Online Learning and Stochastic Optimization.
       https://jmlr.org/papers/v12/duchi11a.html
     """
-    adagrad = scale_by_adaptive_rate(chain(sum_of_squares(initial_accumulator_value), inverse_root(eps)))
+    adagrad = scale_by_adaptive_rate(rate=chain(sum_of_squares(initial_accumulator_value), inverse_root(eps)))
     return descend(_over_time(lr, lr_decay), adagrad, l2=weight_decay, maximize=maximize)
 
 
@@ -248,7 +248,7 @@ def torch_rmsprop(
     moment = centered_second_moment if centered else second_moment
     return descend(
         lr,
-        scale_by_adaptive_rate(chain(moment(alpha, debias=False), inverse_root(eps))),
+        scale_by_adaptive_rate(rate=chain(moment(alpha, debias=False), inverse_root(eps))),
         optax.identity() if is_zero(momentum) else trace(momentum),
         l2=weight_decay,
         maximize=maximize,

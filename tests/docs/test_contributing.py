@@ -43,7 +43,7 @@ def test_where_no_gradient_is_zero_it_is_the_mean_of_all(page):
     )
     gradients = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
     links = page["mean_of_nonzero"](), mean
-    rates = [rx.scale_by_adaptive_rate(optax.chain(link, rx.inverse_root())) for link in links]
+    rates = [rx.scale_by_adaptive_rate(rate=optax.chain(link, rx.inverse_root())) for link in links]
     states = [tx.init(jnp.zeros(3)) for tx in rates]
     for g in map(jnp.asarray, gradients):
         found, states[0] = rates[0].update(g, states[0])

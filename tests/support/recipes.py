@@ -115,7 +115,7 @@ def rectified_acprop(learning_rate=0.1, b1=0.9, b2=0.99):
     b2 = warming_up(b2)
     return optax.chain(
         rx.scale_by_adaptive_rate(
-            optax.chain(
+            rate=optax.chain(
                 rx.belief_moment(b2, centre=before, delayed=1.0),
                 rx.inverse_root(1e-6),
                 rx.scale_by_rectification(b2),
@@ -134,7 +134,9 @@ def radam_ademamix(learning_rate=0.1, b1=0.9, b2=0.999, b3=0.99):
     """RAdam with AdEMAMix's momentum."""
     momentum = rx.mixture((1.0, rx.first_moment(b1)), (2.0, rx.first_moment(b3, debias=False)))
     rate = optax.chain(rx.second_moment(b2), rx.inverse_root(), rx.scale_by_rectification(b2))
-    return optax.chain(rx.scale_by_adaptive_rate(rate, momentum), rx.scale_by_learning_rate(learning_rate))
+    return optax.chain(
+        rx.scale_by_adaptive_rate(rate=rate, momentum=momentum), rx.scale_by_learning_rate(learning_rate)
+    )
 
 
 def scheduled_decays(learning_rate=0.1, b1=0.9):

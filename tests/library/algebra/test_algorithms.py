@@ -117,7 +117,9 @@ CASES = {
     "adagrad": Case(
         oracle.adagrad,
         {"eta": 0.05, "delta": 1e-3},
-        lambda: descend(0.05, rx.scale_by_adaptive_rate(chain(rx.sum_of_squares(), rx.inverse_root(1e-3)))),
+        lambda: descend(
+            0.05, rx.scale_by_adaptive_rate(rate=chain(rx.sum_of_squares(), rx.inverse_root(1e-3)))
+        ),
     ),
     "adagrad_inside": Case(
         oracle.adagrad_inside,

@@ -56,7 +56,7 @@ def test_only_what_differs_from_the_defaults_is_shown():
         == "radam(learning_rate=0.001, b2=0.99, amsgrad=True)"
     )
     assert (
-        repr(rx.scale_by_adaptive_rate(rx.second_moment(0.9)))
+        repr(rx.scale_by_adaptive_rate(rate=rx.second_moment(0.9)))
         == "scale_by_adaptive_rate(rate=second_moment(b2=0.9))"
     )
 
@@ -101,7 +101,7 @@ def warmup(count):
 @pytest.mark.parametrize("make", [
     lambda: rx.radam(1e-3),
     lambda: rx.adamw(warmup, 0.9, weight_decay=0.1),
-    lambda: rx.scale_by_adaptive_rate(rx.second_moment(0.9), rx.first_moment(0.5)),
+    lambda: rx.scale_by_adaptive_rate(rate=rx.second_moment(0.9), momentum=rx.first_moment(0.5)),
     lambda: rx.mixture((1.0, rx.first_moment(0.9)), (0.5, rx.delay(steps=2))),
     lambda: rx.compress_state(rx.adam(0.1), rx.codecs.int8_blockwise(block_size=32)),
 ])  # fmt: skip

@@ -36,7 +36,7 @@ WRAPS = {
     "inject_hyperparams": lambda tx: optax.inject_hyperparams(rx.radam)(0.1, b2=0.999),
     "lookahead": lambda tx: optax.lookahead(tx, sync_period=3, slow_step_size=0.5),
     "freeze_until": lambda tx: rx.freeze_until(tx, 0),
-    "adaptive_rate": lambda tx: rx.scale_by_adaptive_rate(rx.sum_of_squares(), tx),
+    "adaptive_rate": lambda tx: rx.scale_by_adaptive_rate(rate=rx.sum_of_squares(), momentum=tx),
 }
 # These two do not work under strict promotion, in optax itself.
 STANDARD = {"MultiSteps", "lookahead"}

@@ -77,7 +77,7 @@ def test_a_link_by_itself_counts_by_itself(link):
 def test_a_link_that_others_may_hold_back_keeps_its_clock():
     """Steps that `apply_if_finite` rejects are none for what it wraps."""
     moment = optax.apply_if_finite(rx.first_moment(0.9), 5)
-    tx = rx.scale_by_adaptive_rate(rx.second_moment(0.9), moment)
+    tx = rx.scale_by_adaptive_rate(rate=rx.second_moment(0.9), momentum=moment)
     state = run(tx)
     _, state = tx.update(jax.tree.map(lambda g: g * jnp.nan, GRADIENTS), state, PARAMS)
     assert (state.count, state.momentum.inner_state.count) == (4, 3)

@@ -8,6 +8,8 @@ import math
 import re
 import types
 
+import chex
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -495,7 +497,7 @@ def test_flags_are_true_or_false(name, argument):
     ("factory", "argument"),
     [
         (rx.scale_by_adaptive_rate, "rate"),
-        (lambda momentum: rx.scale_by_adaptive_rate(rx.inverse_root(), momentum), "momentum"),
+        (lambda momentum: rx.scale_by_adaptive_rate(rate=rx.inverse_root(), momentum=momentum), "momentum"),
         (lambda inner: rx.freeze_until(inner, 2), "inner"),
         (lambda inner: rx.compress_state(inner, rx.codecs.int8_blockwise()), "inner"),
         (lambda inner: rx.sharding.shard_state(inner, MESH, "x"), "inner"),
@@ -633,10 +635,15 @@ PARAMS = {"a": jnp.ones(3), "b": {"c": jnp.ones((2, 2))}}
 every_recipe_with_state = pytest.mark.parametrize("name", [n for n in RECIPES if n != "sgd"])
 
 
+def of_a_tree(message):
+    """The message is raised; a recipe's first link decides with which of the trees updates are compared."""
+    names = "the optimizer's state|the parameters|another tree given with them"
+    return pytest.raises(ValueError, match=f"(?m)^{re.escape(message).replace('TREE', f'(?:{names})')}$")
+
+
 def structure(path, ours, theirs):
-    return (
-        "The updates do not have the structure of the optimizer's state, or of another tree given with "
-        f"them: at {path!r} the updates have {ours}, the other has {theirs}."
+    return of_a_tree(
+        f"The updates do not have the structure of TREE: at {path!r} they have {ours}, and not {theirs}."
     )
 
 
@@ -700,9 +707,9 @@ def test_integer_gradients_are_refused(name, dtype):
 
 @every_recipe_with_state
 def test_a_gradient_tree_of_another_structure_is_refused(name):
-    with raises(ValueError, structure("b/c", "no leaf", "an array of shape (2, 2)")):
+    with structure("b/c", "no leaf", "an array of shape (2, 2)"):
         update(name, {"a": jnp.ones(3), "b": {}})
-    with raises(ValueError, structure("b/z", "an array of shape (7,)", "no leaf")):
+    with structure("b/z", "an array of shape (7,)", "no leaf"):
         update(name, {"a": jnp.ones(3), "b": {"c": jnp.ones((2, 2)), "z": jnp.ones(7)}})
 
 
@@ -710,11 +717,7 @@ def test_a_gradient_tree_of_another_structure_is_refused(name):
 @pytest.mark.parametrize("shape", [(), (1, 2)])
 def test_a_gradient_of_another_shape_is_refused(name, shape):
     """Even where it would broadcast."""
-    with raises(
-        ValueError,
-        f"Leaf 'b/c' of the updates has shape {shape}, but the optimizer's state, or another tree given "
-        "with them, has (2, 2).",
-    ):
+    with of_a_tree(f"Leaf 'b/c' of the updates has shape {shape}, and not that of TREE, (2, 2)."):
         update(name, {"a": jnp.ones(3), "b": {"c": jnp.ones(shape)}})
 
 
@@ -727,7 +730,7 @@ def test_a_structure_with_equal_leaves_is_told_apart(params, gradients):
     """The message does not say of one and the same path that neither tree has a leaf there."""
     with pytest.raises(ValueError, match="The updates do not have the structure") as caught:
         rx.adam(0.1).update(gradients, rx.adam(0.1).init(params))
-    assert "have no leaf, the other has no leaf" not in str(caught.value)
+    assert "have no leaf, and not no leaf" not in str(caught.value)
 
 
 @every_recipe
@@ -813,12 +816,17 @@ def test_a_projection_that_is_no_function_is_refused(value):
         rx.project(value)
 
 
+# A link's words, a recipe's, and those of optax's own chain.
+STATES = r"^The state must be a `\w+`; got|^`state` must be what this|^The number of updates and states"
+
+
 @pytest.mark.parametrize("name", [n for n in RECIPES if n not in ("sgd", "torch_adamw")])
 def test_the_state_of_another_optimizer_is_refused_by_name(name):
-    """Rather than by an attribute that is missing."""
+    """Rather than by an attribute that is missing; and so is what is no state, as with arguments swapped."""
     tx = build(name)
-    with pytest.raises((TypeError, ValueError), match=r"^The state must be a `\w+`; got|number of updates"):
-        tx.update(PARAMS, rx.sgd(lambda count: 0.1).init(PARAMS), PARAMS)
+    for wrong in (rx.sgd(lambda count: 0.1).init(PARAMS), PARAMS):
+        with pytest.raises((TypeError, ValueError), match=STATES):
+            tx.update(PARAMS, wrong, PARAMS)
 
 
 @pytest.mark.parametrize("count", [2.5, jnp.ones(1, int), np.asarray(True)], ids=repr)
@@ -851,15 +859,85 @@ def test_a_projection_without_parameters_is_refused():
         tx.update(PARAMS, tx.init(PARAMS))
 
 
-def test_parameters_that_do_not_match_the_updates_are_refused():
-    tx = rx.radamw(0.1)
+@pytest.mark.parametrize("name", ["sgd", "adam", "radamw", "lion"])
+def test_parameters_that_do_not_match_the_updates_are_refused(name):
+    """Also where nothing but their dtype is looked at."""
+    tx = build(name)
     other = {"a": jnp.ones(4), "b": PARAMS["b"]}
     with raises(
         ValueError,
-        "Leaf 'a' of the updates has shape (3,), but the optimizer's state, or another tree given with "
-        "them, has (4,).",
+        "Leaf 'a' of the updates has shape (3,), and not that of the parameters, (4,).",
     ):
         tx.update(PARAMS, tx.init(PARAMS), other)
+
+
+@every_recipe
+def test_no_gradients_are_refused(name):
+    """A tree of gradients may lack leaves, but one that is None as a whole would train nothing in silence."""
+    tx = build(name)
+    with raises(TypeError, "`updates` is None: nothing would be trained. Give `update` the gradients."):
+        tx.update(None, tx.init(PARAMS), PARAMS)
+
+
+def test_no_gradients_of_no_parameters_are_an_empty_tree():
+    tx = rx.adam(0.1)
+    assert tx.update(None, tx.init(None), None)[0] is None
+
+
+def test_the_state_of_a_chain_is_said_to_be_a_tuple():
+    message = (
+        "`state` must be what this optimizer's `init` returned, a tuple of 3; got {}. The order is "
+        "`update(updates, state, params)`."
+    )
+    tx = rx.radamw(0.1)
+    for wrong, shown in (
+        (PARAMS, "dict of 2"),
+        (None, "NoneType"),
+        (rx.adam(0.1).init(PARAMS), "tuple of 2"),
+    ):
+        with raises(TypeError, message.format(shown)):
+            tx.update(PARAMS, wrong, PARAMS)
+
+
+MASK = "`mask` must have the structure of the parameters, with True or False for each leaf or branch; "
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        ("kernel", TypeError, "`mask` must be True or False; got 'kernel'."),
+        (["a"], TypeError, "`mask['0']` must be True or False; got 'a'."),
+        ({"a": True, "b": "no"}, TypeError, "`mask['b']` must be True or False; got 'no'."),
+        (lambda params: "kernel", TypeError, "`mask` must be True or False; got 'kernel'."),
+        ({"a": True}, ValueError, f"{MASK}it has nothing for 'b/c'."),
+        (lambda params: {"a": True}, ValueError, f"{MASK}it has nothing for 'b/c'."),
+        ({"a": True, "b": {"c": True}, "d": False}, ValueError, f"{MASK}it has 'd', which is no parameter."),
+    ],
+)
+def test_a_mask_that_is_no_tree_of_flags_like_the_parameters_is_refused(mask, error, message):
+    """A word is a leaf that counts as true: everything would decay."""
+    with raises(error, message):
+        rx.adamw(0.1, mask=mask).init(PARAMS)
+
+
+def test_masks_may_be_prefixes_and_modules_that_can_be_called():
+    class Module(eqx.Module):
+        a: object
+        b: object
+
+        def __call__(self, x):
+            return x
+
+    params = Module(jnp.ones(3), {"c": jnp.ones(2)})
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    for mask in (
+        Module(True, False),
+        lambda p: Module(True, False),
+        Module(np.True_, {"c": jnp.asarray(False)}),
+    ):
+        tx = rx.adamw(0.5, weight_decay=1.0, mask=mask)
+        updates, _ = tx.update(zeros, tx.init(params), params)
+        chex.assert_trees_all_equal(updates, Module(-0.5 * params.a, zeros.b))
 
 
 def test_a_projection_that_changes_the_shape_is_refused():
@@ -867,8 +945,8 @@ def test_a_projection_that_changes_the_shape_is_refused():
     params = {"w": jnp.ones(3)}
     with raises(
         ValueError,
-        "`projection_fn` must return a tree like its argument. Leaf 'w' of the updates has shape (3,), "
-        "but the optimizer's state, or another tree given with them, has (2,).",
+        "`projection_fn` must return a tree like its argument. Leaf 'w' of the updates has shape (3,), and "
+        "not that of another tree given with them, (2,).",
     ):
         tx.update(params, tx.init(params), params)
 
