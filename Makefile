@@ -1,7 +1,9 @@
-# make demo | pictures | test | test-all | lint | docs | test-oldest | build | benchmarks; each sets up what it needs from a bare Python.
+# make demo | pictures | test | test-all | lint | docs | test-oldest | test-newest | build | benchmarks; each sets
+# up what it needs from a bare Python.
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest/bin
+NEWEST := .venv-newest/bin
 # The tests compare with this one; CPU is enough.
 TORCH := torch==2.13.0
 UV := $(BIN)/uv pip install --quiet
@@ -41,11 +43,17 @@ lint: .venv/lint
 	PYTHONPATH=. $(BIN)/pyright --pythonpath $(BIN)/python --verifytypes radam_optax --ignoreexternal
 	$(BIN)/python -m pytest -q tests/docs/test_architecture.py tests/docs/test_notebooks_are_stripped.py
 
-# The oldest versions that pyproject.toml allows, with the tests that cross the most of their APIs.
+# The oldest versions that pyproject.toml allows, and the newest that there are, on another Python too:
+# make test-newest PYTHON=python3.13. The tests are those that cross the most of their APIs.
+CROSSING := -n 2 -m "not full" $(addprefix tests/,\
+	library/algebra/test_algorithms.py library/algebra/test_call.py library/algebra/test_monitor.py library/checkpoint/test_checkpoint.py \
+	library/migrate library/clients library/properties/test_trees.py docs)
+
 test-oldest: .venv-oldest/test
-	$(OLDEST)/python -m pytest -n 2 -m "not full" $(addprefix tests/,\
-		library/algebra/test_algorithms.py library/algebra/test_call.py library/algebra/test_monitor.py library/checkpoint/test_checkpoint.py \
-		library/migrate library/clients library/properties/test_trees.py docs)
+	$(OLDEST)/python -m pytest $(CROSSING)
+
+test-newest: .venv-newest/test
+	$(NEWEST)/python -m pytest $(CROSSING)
 
 # The site, into build/site: whatever Sphinx warns of is an error, and nothing is fetched.
 docs: .venv/docs
@@ -56,7 +64,7 @@ build: .venv/lint
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
-	$(BIN)/uvx --quiet cffconvert --validate
+	$(BIN)/uvx --quiet cffconvert==2.0.0 --validate
 	$(BIN)/python -m pytest -q tests/docs/test_release.py
 
 # Hours, on a machine where nothing else runs; the results go into benchmarks/README.md.
@@ -97,7 +105,12 @@ $(BIN)/uv: | $(BIN)/python
 	$(UV) --python $(OLDEST)/python --resolution lowest-direct --editable '.[checkpoint]' --group test
 	touch $@
 
-clean:
-	rm -rf .venv .venv-oldest .jax_cache dist build out *.egg-info
+.venv-newest/test: pyproject.toml | $(BIN)/uv
+	$(PYTHON) -m venv .venv-newest
+	$(UV) --python $(NEWEST)/python --editable '.[checkpoint]' --group test
+	touch $@
 
-.PHONY: demo pictures test test-all test-rest lint docs test-oldest build benchmarks clean
+clean:
+	rm -rf .venv .venv-oldest .venv-newest .jax_cache dist build out *.egg-info
+
+.PHONY: demo pictures test test-all test-rest lint docs test-oldest test-newest build benchmarks clean

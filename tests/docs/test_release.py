@@ -36,12 +36,18 @@ def test_the_pythons_are_those_from_the_oldest_on():
     assert listed == [f"3.{minor}" for minor in range(11, 11 + len(listed))]
 
 
-def test_continuous_integration_runs_what_a_person_runs_and_nothing_else():
-    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
-    used = [step["uses"].partition("@")[0] for step in steps if "uses" in step]
-    assert used == ["actions/checkout", "actions/setup-python"]
+def test_continuous_integration_runs_what_a_person_runs_on_each_python():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]
+    ran, pythons = [], []
+    for job in jobs.values():
+        checkout, python, run = job["steps"]
+        used = [step["uses"].partition("@")[0] for step in (checkout, python)]
+        assert used == ["actions/checkout", "actions/setup-python"]
+        ran.append(run["run"])
+        matrix = job.get("strategy", {}).get("matrix", {})
+        pythons += matrix.get("python", [python["with"]["python-version"]])
+    assert ran == [".ci/run", "make test-newest"]
+    assert pythons == [name.rpartition(" :: ")[2] for name in PROJECT["classifiers"] if " :: 3." in name]
 
 
 def test_the_address_of_the_documentation_serves_what_make_docs_builds():
