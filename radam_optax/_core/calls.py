@@ -10,6 +10,7 @@ import jax
 import optax
 
 from radam_optax._core.domains import Rule
+from radam_optax._core.misfits import misfit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -173,7 +174,7 @@ def validated(factory: Callable[P, R]) -> Callable[P, R]:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError:
-            return factory(*args, **kwargs)  # Python's own message names the function.
+            raise TypeError(misfit(factory, args, kwargs)) from None
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             rule, optional = domains()[name]

@@ -8,7 +8,7 @@ import jax
 import optax
 
 from radam_optax._core.domains import flags_in, gives_mask
-from radam_optax._core.messages import name_of
+from radam_optax._core.messages import ORDER, kind_of, name_of
 from radam_optax._core.values import Optimizer
 
 
@@ -21,16 +21,11 @@ def chain(*links: optax.GradientTransformation) -> Optimizer:
         if not (isinstance(state, tuple | list) and len(state) == len(links)):
             raise TypeError(
                 f"`state` must be what this optimizer's `init` returned, a tuple of {len(links)}; got "
-                f"{_described(state)}. The order is `update(updates, state, params)`."
+                f"{kind_of(state)}. {ORDER}"
             )
         return chained(updates, state, params, **extra_args)
 
     return optax.GradientTransformationExtraArgs(init, update)
-
-
-def _described(state: Any) -> str:
-    kind = type(state).__name__
-    return f"{kind} of {len(state)}" if type(state) in (tuple, list, dict) else kind
 
 
 def masked(link: optax.GradientTransformation, mask: Any) -> optax.GradientTransformation:

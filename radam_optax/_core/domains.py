@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from jax.typing import DTypeLike
 
-from radam_optax._core.messages import name_of
+from radam_optax._core.messages import name_of, shown
 from radam_optax._core.values import Length, Scalar, ScalarOrSchedule, Variance, as_scalar, refuse_coarse
 
 Rule = Callable[[str, Any], Any]
@@ -35,7 +35,7 @@ def number_in(interval: str, condition: str = "", *, factor: bool = False) -> Ru
 
     def checked(name: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            raise TypeError(f"`{name}` must be a number; got {value!r}.")
+            raise TypeError(f"`{name}` must be a number; got {shown(value)}.")
         try:
             x = float(value)
         except OverflowError:
@@ -43,7 +43,7 @@ def number_in(interval: str, condition: str = "", *, factor: bool = False) -> Ru
         above = low <= x if interval[0] == "[" else low < x
         below = x <= high if interval[-1] == "]" else x < high
         if not (above and below and math.isfinite(x)):
-            raise ValueError(f"`{name}` must be in {interval}{condition}; got {value!r}.")
+            raise ValueError(f"`{name}` must be in {interval}{condition}; got {shown(value)}.")
         return x
 
     def rule(name: str, value: Any) -> Scalar:
@@ -93,11 +93,11 @@ def flag(name: str, value: Any) -> bool:
     if isinstance(value, np.ndarray | np.generic | jax.Array) and np.size(value) == 1:
         if isinstance(value, jax.core.Tracer):
             raise TypeError(
-                f"`{name}` must be known while tracing; got {value!r}. Make it a static argument."
+                f"`{name}` must be known while tracing; got {shown(value)}. Make it a static argument."
             )
         value = value.item()
     if not (isinstance(value, int) and value in (0, 1)):
-        raise TypeError(f"`{name}` must be True or False; got {value!r}.")
+        raise TypeError(f"`{name}` must be True or False; got {shown(value)}.")
     return bool(value)
 
 
@@ -121,7 +121,7 @@ def one_of(*options: str) -> Rule:
     def rule(name: str, value: Any) -> str:
         if not (isinstance(value, str) and value in options):
             listed = ", ".join(map(repr, options))
-            raise ValueError(f"`{name}` must be one of {listed}; got {value!r}.")
+            raise ValueError(f"`{name}` must be one of {listed}; got {shown(value)}.")
         return value
 
     return rule
@@ -132,7 +132,7 @@ def pair(rule: Rule) -> Rule:
 
     def both(name: str, value: Any) -> tuple[Any, Any]:
         if not (isinstance(value, tuple | list) and len(value) == 2):
-            raise TypeError(f"`{name}` must be a pair; got {value!r}.")
+            raise TypeError(f"`{name}` must be a pair; got {shown(value)}.")
         return rule(f"{name}[0]", value[0]), rule(f"{name}[1]", value[1])
 
     return both
@@ -147,7 +147,7 @@ def dtype_of_kind(kind: Any, words: str) -> Rule:
                 raise TypeError
             dtype = jnp.dtype(value)
         except (TypeError, ValueError, SyntaxError):  # NumPy parses text such as ",".
-            raise TypeError(f"`{name}` must be a {words} dtype; got {value!r}.") from None
+            raise TypeError(f"`{name}` must be a {words} dtype; got {shown(value)}.") from None
         if not jnp.issubdtype(dtype, kind) or jnp.finfo(dtype).bits > 64:  # JAX has no long double.
             raise ValueError(f"`{name}` must be a {words} dtype; got {dtype}.")
         return jax.dtypes.canonicalize_dtype(dtype)
@@ -158,7 +158,7 @@ def dtype_of_kind(kind: Any, words: str) -> Rule:
 def transformation(name: str, value: Any) -> Any:
     """A gradient transformation that has been built."""
     if not (hasattr(value, "init") and hasattr(value, "update")):
-        raise TypeError(f"`{name}` must be a GradientTransformation; got {value!r}.")
+        raise TypeError(f"`{name}` must be a GradientTransformation; got {shown(value)}.")
     return value
 
 
@@ -169,7 +169,7 @@ def weighted(name: str, value: Any) -> Any:
     for index, part in enumerate(value):
         # A transformation is a pair of functions itself.
         if not (isinstance(part, tuple | list) and len(part) == 2) or hasattr(part, "init"):
-            raise TypeError(f"`{name}[{index}]` must be a pair (weight, transformation); got {part!r}.")
+            raise TypeError(f"`{name}[{index}]` must be a pair (weight, transformation); got {shown(part)}.")
     return tuple(
         (_weight(f"{name}[{index}][0]", weight), transformation(f"{name}[{index}][1]", link))
         for index, (weight, link) in enumerate(value)
@@ -179,14 +179,14 @@ def weighted(name: str, value: Any) -> Any:
 def identifier(name: str, value: Any) -> str:
     """A word by which an argument can be handed over."""
     if not (isinstance(value, str) and value.isidentifier()):
-        raise TypeError(f"`{name}` must be a word that can name an argument; got {value!r}.")
+        raise TypeError(f"`{name}` must be a word that can name an argument; got {shown(value)}.")
     return value
 
 
 def function(name: str, value: Any) -> Any:
     """What can be called."""
     if not callable(value):
-        raise TypeError(f"`{name}` must be a function; got {value!r}.")
+        raise TypeError(f"`{name}` must be a function; got {shown(value)}.")
     return value
 
 
@@ -198,7 +198,7 @@ def anything(name: str, value: Any) -> Any:
 
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"`{name}` must be a whole number; got {value!r}.")
+        raise TypeError(f"`{name}` must be a whole number; got {shown(value)}.")
     return int(value)
 
 

@@ -10,7 +10,7 @@ import optax
 from jax.typing import ArrayLike, DTypeLike
 
 from radam_optax._core.leaves import arithmetic_dtype
-from radam_optax._core.messages import name_of
+from radam_optax._core.messages import ORDER, name_of, shown
 
 State = TypeVar("State")
 
@@ -75,10 +75,10 @@ def check_params(params: Any) -> None:
     for path, p in jax.tree_util.tree_leaves_with_path(params):
         if not (hasattr(p, "dtype") or isinstance(p, int | float | complex)):
             if not path:
-                raise TypeError(f"The parameters must be a tree of arrays; got {p!r}.")
+                raise TypeError(f"The parameters must be a tree of arrays; got {shown(p)}.")
             raise TypeError(
-                f"Parameter {name_of(path)!r} must be an array; got {p!r}. Leave it out of what is trained, "
-                "by eqx.filter(params, eqx.is_array), say, or by optax.masked or optax.partition."
+                f"Parameter {name_of(path)!r} must be an array; got {shown(p)}. Leave it out of what is "
+                "trained, by eqx.filter(params, eqx.is_array), say, or by optax.masked or optax.partition."
             )
 
 
@@ -100,9 +100,8 @@ def expect(kind: type[Any], state: Any) -> None:
     """Raises TypeError if a state is not of the kind, or its clock and numbers are not what they were."""
     # Said here, since a state of another optimizer would fail as an AttributeError in the middle of a step.
     if not isinstance(state, kind):
-        raise TypeError(
-            f"The state must be a `{kind.__name__}`; got {type(state).__name__}. It is of another optimizer."
-        )
+        why = "It is of another optimizer." if isinstance(state, tuple) else ORDER
+        raise TypeError(f"The state must be a `{kind.__name__}`; got {type(state).__name__}. {why}")
     clock: Any = getattr(state, "clock", ())
     if not isinstance(clock, tuple) or getattr(clock, "_fields", clock) not in ((), ("count",)):
         raise TypeError(f"`clock` in the state `{kind.__name__}` must be a Clock, or (); got {clock!r}.")

@@ -164,7 +164,7 @@ def call(name, **arguments):
     exact = {"variance": "exact"} if "threshold" in arguments else {}
     if name == "adabound" and "learning_rate" in arguments:  # The bounds are relative to it.
         required["base_lr"] = 0.1
-    if name == "torch_sgd" and "nesterov" in arguments:
+    if name in ("sgd", "rmsprop", "torch_sgd") and "nesterov" in arguments:
         required["momentum"] = 0.9
     return PUBLIC[name](**(required | exact | arguments))
 
@@ -598,17 +598,110 @@ def test_any_rho_has_a_variance(rho):
     assert rx.adaptive_rate_variance(rho).shape == np.shape(rho)
 
 
+PRESETS_HAVE = "The functions of radam_optax.presets have the arguments of PyTorch and Keras."
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        (rx.adam, {"lr": 0.1}, f"adam() has no argument `lr`: did you mean `learning_rate`? {PRESETS_HAVE}"),
+        (
+            rx.adam,
+            {"betas": 1},
+            f"adam() has no argument `betas`: did you mean `b1` and `b2`? {PRESETS_HAVE}",
+        ),
+        (rx.adamax, {"beta1": 1}, f"adamax() has no argument `beta1`: did you mean `b1`? {PRESETS_HAVE}"),
+        (
+            rx.rmsprop,
+            {"alpha": 1},
+            f"rmsprop() has no argument `alpha`: did you mean `decay`? {PRESETS_HAVE}",
+        ),
+        (
+            rx.adam,
+            {"amsgrad": True},
+            f"adam() has no argument `amsgrad`; there is the function `amsgrad`. {PRESETS_HAVE}",
+        ),
+        (
+            rx.radam,
+            {"weight_decay": 0},
+            f"radam() has no argument `weight_decay`; there is the function `radamw`. {PRESETS_HAVE}",
+        ),
+        (
+            rx.sgd,
+            {"weight_decay": 0},
+            "sgd() has no argument `weight_decay`; there is the function `add_decayed_weights`. "
+            f"{PRESETS_HAVE}",
+        ),
+        (
+            rx.sgd,
+            {"maximize": True},
+            "sgd() has no argument `maximize`; it has `learning_rate`, `momentum`, `nesterov` and "
+            f"`accumulator_dtype`. {PRESETS_HAVE}",
+        ),
+        (rx.adam, {"esp": 0.1}, "adam() has no argument `esp`: did you mean `eps`?"),
+        (rx.presets.torch_adam, {"b2": 0.9}, "torch_adam() has no argument `b2`: did you mean `betas`?"),
+        (rx.presets.keras_adam, {"beta1": 1}, "keras_adam() has no argument `beta1`: did you mean `beta_1`?"),
+        (
+            rx.codecs.int8_blockwise,
+            {"blocksize": 3},
+            "int8_blockwise() has no argument `blocksize`: did you mean `block_size`?",
+        ),
+        (rx.signal, {"steps": 1}, "signal() has no argument `steps`; it has `name`."),
+    ],
+)
+def test_an_argument_that_is_not_there_is_met_with_what_was_meant(function, arguments, message):
+    with raises(TypeError, message):
+        function(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("function", "in_order", "named", "message"),
+    [
+        (rx.adam, (), {}, "adam() needs `learning_rate`."),
+        (rx.sharding.shard_state, (), {"mesh": MESH}, "shard_state() needs `inner` and `axis`."),
+        (rx.adam, (0.1,), {"learning_rate": 0.1}, "adam() got `learning_rate` by position and by name."),
+        (rx.sgd, (0.1,) * 5, {}, "sgd() takes 4 arguments by position; got 5."),
+        (
+            rx.scale_by_adaptive_rate,
+            (rx.first_moment(0.9), rx.inverse_root()),
+            {},
+            "scale_by_adaptive_rate() takes 0 arguments by position; got 2. Give `rate` and `momentum` by "
+            "name.",
+        ),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(function, in_order, named, message):
+    with raises(TypeError, message):
+        function(*in_order, **named)
+
+
 @pytest.mark.parametrize(
     "name", [n for n in PUBLIC if next(iter(inspect.signature(PUBLIC[n]).parameters), "") == "learning_rate"]
 )
-def test_calls_that_do_not_fit_name_the_argument(name):
-    with pytest.raises(TypeError, match="unexpected keyword argument 'beta1'"):
+def test_every_optimizer_names_an_argument_that_does_not_fit(name):
+    with pytest.raises(TypeError, match=rf"^{name}\(\) has no argument `beta1`"):
         PUBLIC[name](0.1, beta1=0.9)
     if inspect.signature(PUBLIC[name]).parameters["learning_rate"].default is inspect.Parameter.empty:
-        with pytest.raises(TypeError, match=r"missing .* required .*argument: 'learning_rate'"):
+        with raises(TypeError, f"{name}() needs `learning_rate`."):
             PUBLIC[name]()
     with raises(ValueError, "`learning_rate` must be in [0, inf); got -1."):
         PUBLIC[name](-1)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"w": np.ones((100, 100))}, "dict of 1"),
+        (np.ones((2, 300)), "ndarray of shape (2, 300)"),
+        (types.SimpleNamespace(x="x" * 200), "SimpleNamespace"),
+        ({"w": 1}, "{'w': 1}"),
+    ],
+    ids=["tree", "array", "object", "short"],
+)
+def test_a_large_value_is_not_printed(value, message):
+    """The parameters of a model, say, where PyTorch's optimizers have them."""
+    with raises(TypeError, f"`nesterov` must be True or False; got {message}."):
+        rx.adam(0.1, nesterov=value)
 
 
 @pytest.mark.parametrize("name", ["adamw", "rmsprop_nesterov", "radamw", "adadelta"])
@@ -897,6 +990,20 @@ def test_the_state_of_a_chain_is_said_to_be_a_tuple():
     ):
         with raises(TypeError, message.format(shown)):
             tx.update(PARAMS, wrong, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shown"),
+    [
+        (PARAMS, "dict. The order is `update(updates, state, params)`."),
+        (None, "NoneType. The order is `update(updates, state, params)`."),
+        (rx.second_moment(0.9).init(PARAMS), "SecondMomentState. It is of another optimizer."),
+    ],
+)
+def test_what_is_no_state_is_told_from_the_state_of_another_optimizer(wrong, shown):
+    tx = rx.first_moment(0.9)
+    with raises(TypeError, f"The state must be a `FirstMomentState`; got {shown}"):
+        tx.update(PARAMS, wrong, PARAMS)
 
 
 MASK = "`mask` must have the structure of the parameters, with True or False for each leaf or branch; "
