@@ -34,7 +34,7 @@ from radam_optax._core.domains import (
 )
 from radam_optax._core.leaves import map_leaves, times
 from radam_optax._core.states import state_of
-from radam_optax._core.values import Optimizer
+from radam_optax._core.values import Optimizer, Scalar
 from radam_optax._moments import debias, first_moment, second_moment
 from radam_optax._rates import inverse_root
 from radam_optax._schedules import update_number
@@ -79,8 +79,8 @@ def sgd(
         subtracted.
       momentum: Weight of the past in the momentum if there is one, dimensionless, in [0, 1]. None: no
         momentum, and no state for it. Default: None.
-      nesterov: Whether the momentum is looked at one step ahead, ``g + momentum * v`` with the new v.
-        Default: False.
+      nesterov: Whether to look at the momentum one step ahead, ``g + momentum * v`` with the new v; needs a
+        ``momentum``. Default: False.
       accumulator_dtype: Dtype of the momentum, floating or complex. None: that of the parameter, be it one of
         16 bits, as in optax. Default: None.
 
@@ -90,7 +90,8 @@ def sgd(
 
     Raises:
       TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
-      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+      ValueError: ``nesterov`` comes without ``momentum``; or an argument is outside its domain, or updates do
+        not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -112,8 +113,15 @@ def sgd(
       Sutskever et al. (2013), On the importance of initialization and momentum in deep learning, eq. 1.
       https://proceedings.mlr.press/v28/sutskever13.html
     """
-    link = optax.identity() if momentum is None else trace(momentum, nesterov, accumulator_dtype)
-    return chain(link, scale_by_learning_rate(learning_rate))
+    heavy_ball = _heavy_ball(momentum, nesterov, accumulator_dtype)
+    return chain(heavy_ball, scale_by_learning_rate(learning_rate))
+
+
+def _heavy_ball(momentum: Scalar | None, nesterov: bool, dtype: Any = None) -> optax.GradientTransformation:
+    """The momentum, if there is one."""
+    if momentum is None and nesterov:
+        raise ValueError("`nesterov` needs a `momentum`; it is None.")
+    return optax.identity() if momentum is None else trace(momentum, nesterov, dtype)
 
 
 @validated
@@ -377,8 +385,8 @@ def rmsprop(
         Default: False.
       momentum: Weight of the past in the momentum if there is one, dimensionless, in [0, 1]. None: no
         momentum, and no state for it. Default: None.
-      nesterov: Whether the momentum is looked at one step ahead, ``g + momentum * v`` with the new v.
-        Default: False.
+      nesterov: Whether to look at the momentum one step ahead, ``g + momentum * v`` with the new v; needs a
+        ``momentum``. Default: False.
       bias_correction: Whether to divide the second moment by the sum of its weights, ``1 - decay^t``, since
         it starts at zero. Default: False.
       nu_dtype: Dtype of the second moment, real. None: that of the parameter, but at least float32; in
@@ -390,7 +398,8 @@ def rmsprop(
 
     Raises:
       TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
-      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+      ValueError: ``nesterov`` comes without ``momentum``; or an argument is outside its domain, or updates do
+        not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -416,7 +425,7 @@ def rmsprop(
             centered=centered, nu_dtype=nu_dtype,
         ),
         scale_by_learning_rate(learning_rate),
-        optax.identity() if momentum is None else trace(momentum, nesterov),
+        _heavy_ball(momentum, nesterov),
     )  # fmt: skip
 
 
@@ -1173,7 +1182,8 @@ def amsgrad(
       mu_dtype: Dtype of the first moment, floating or complex. None: that of the parameter, but at least
         float32. Default: None.
       bias_correction_mu: Whether the first moment is corrected, as in optax. Default: True.
-      bias_correction_nu: Whether the second moment is corrected, as in optax. Default: True.
+      bias_correction_nu: Whether the second moment is corrected, as in optax; for "after_max" it must be.
+        Default: True.
       bias_correction: Where the correction of the second moment stands: "before_max" (optax), "after_max"
         (PyTorch, Keras), or "none" (the paper, for both moments). Default: "before_max".
       max_decay: What is left of the maximum after a step, dimensionless, in (0, 1]. 1 never forgets, as in
@@ -1187,7 +1197,8 @@ def amsgrad(
 
     Raises:
       TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
-      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+      ValueError: "after_max" comes without ``bias_correction_nu``; or an argument is outside its domain, or
+        updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp

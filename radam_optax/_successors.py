@@ -254,7 +254,8 @@ def scale_by_adopt(
 
     Raises:
       TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
-      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+      ValueError: ``clip_value_fn`` comes without ``use_clipping``; or an argument is outside its domain, or
+        updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -274,6 +275,8 @@ def scale_by_adopt(
     moment = nesterov_moment if nesterov else first_moment
     nu_before = second_moment(from_first(b2), debias=False, delayed=0.0, dtype=nu_dtype)
 
+    if not (use_clipping or clip_value_fn is None):
+        raise ValueError("`clip_value_fn` needs `use_clipping`; it is False.")
     largest = _fourth_root if clip_value_fn is None else clip_value_fn
 
     def bound(count):
@@ -339,7 +342,8 @@ def adopt(
 
     Raises:
       TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
-      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+      ValueError: ``clip_value_fn`` comes without ``use_clipping``; or an argument is outside its domain, or
+        updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -426,8 +430,9 @@ def adoptw(
 
     Raises:
       TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
-      ValueError: ``update`` is called without ``params``, which weight decay needs; or an argument is outside
-        its domain, or updates do not match the state in structure or shape.
+      ValueError: ``clip_value_fn`` comes without ``use_clipping``; or ``update`` is called without
+        ``params``, which weight decay needs; or an argument is outside its domain, or updates do not match
+        the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp

@@ -359,7 +359,8 @@ def scale_by_amsgrad(
       mu_dtype: Dtype of the first moment, floating or complex. None: that of the parameter, but at least
         float32. Default: None.
       bias_correction_mu: Whether the first moment is corrected, as in optax. Default: True.
-      bias_correction_nu: Whether the second moment is corrected, as in optax. Default: True.
+      bias_correction_nu: Whether the second moment is corrected, as in optax; for "after_max" it must be.
+        Default: True.
       bias_correction: Where the correction of the second moment stands: "before_max" (optax), "after_max"
         (PyTorch, Keras), or "none" (the paper, for both moments). Default: "before_max".
       max_decay: What is left of the maximum after a step, dimensionless, in (0, 1]. 1 never forgets, as in
@@ -373,7 +374,8 @@ def scale_by_amsgrad(
 
     Raises:
       TypeError: An argument is of the wrong kind, or a gradient is no floating or complex array.
-      ValueError: An argument is outside its domain, or updates do not match the state in structure or shape.
+      ValueError: "after_max" comes without ``bias_correction_nu``; or an argument is outside its domain, or
+        updates do not match the state in structure or shape.
 
     Example:
       >>> import jax.numpy as jnp
@@ -389,6 +391,8 @@ def scale_by_amsgrad(
       Reddi et al. (2018), On the Convergence of Adam and Beyond, Algorithm 2.
       https://arxiv.org/abs/1904.09237
     """
+    if bias_correction == "after_max" and not bias_correction_nu:
+        raise ValueError("`bias_correction`='after_max' needs `bias_correction_nu`; it is False.")
     order = bias_correction if bias_correction_nu else "none"
     nu = second_moment(b2, debias=order == "before_max", dtype=nu_dtype)
     nu_max = amsgrad_max(max_decay, dtype=nu_dtype)

@@ -438,6 +438,28 @@ def test_nesterov_without_momentum_or_with_dampening_is_refused_as_in_pytorch(se
         rx.presets.torch_sgd(nesterov=True, **settings)
 
 
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        (rx.sgd, {"nesterov": True}, "`nesterov` needs a `momentum`; it is None."),
+        (rx.rmsprop, {"nesterov": True}, "`nesterov` needs a `momentum`; it is None."),
+        (
+            rx.amsgrad,
+            {"bias_correction": "after_max", "bias_correction_nu": False},
+            "`bias_correction`='after_max' needs `bias_correction_nu`; it is False.",
+        ),
+        (
+            rx.adopt,
+            {"clip_value_fn": 1.0, "use_clipping": False},
+            "`clip_value_fn` needs `use_clipping`; it is False.",
+        ),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_refused(function, arguments, message):
+    with raises(ValueError, message):
+        function(0.1, **arguments)
+
+
 # Of what may be complex.
 OF_SIGNALS = ("first_moment", "nesterov_moment", "delay", "difference")
 DTYPE_ARGUMENTS = [a for a in ARGUMENTS if a[1] in DTYPES]

@@ -278,6 +278,11 @@ def recipes(draw, *, injected=False):
     if name == "torch_sgd" and arguments.get("nesterov"):
         arguments |= {"momentum": 0.9, "dampening": 0.0}
         kinds |= {"momentum": "python", "dampening": "python"}
+    if name.startswith(("sgd", "rmsprop")) and arguments.get("nesterov") and "momentum" in parameters:
+        arguments.setdefault("momentum", 0.9)
+        kinds.setdefault("momentum", "python")
+    if name == "amsgrad_after_max":
+        arguments.pop("bias_correction_nu", None)
     recipe = Recipe(name, arguments, kinds)
     if recipe.delicate:  # At the first step a centred, corrected moment is zero but for rounding; where
         # the decay is small all differences are.
