@@ -142,7 +142,7 @@ def compiled(target, optimizers, folder):
     command += ["--optimizers", ",".join(optimizers)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=1200)
     assert done.returncode == 0, done.stderr
-    assert {file.name for file in folder.iterdir()} == {"aot.json", "aot.png"}
+    assert {file.name for file in folder.iterdir()} == {"aot.json", "aot.png", "aot-dark.png"}
     rows = json.loads((folder / "aot.json").read_text("utf-8"))["rows"]
     return {row["optimizer"]: row for row in rows}
 

@@ -85,7 +85,8 @@ def test_llama_7b_fits_a_slice_and_its_update_stays_on_the_chips(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "aot_scale", "--quick", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=600)
     assert done.returncode == 0, done.stderr
-    assert {file.name for file in tmp_path.iterdir()} == {"aot_scale.json", "aot_scale.png"}
+    written = {"aot_scale.json", "aot_scale.png", "aot_scale-dark.png"}
+    assert {file.name for file in tmp_path.iterdir()} == written
     (row,) = json.loads((tmp_path / "aot_scale.json").read_text("utf-8"))["rows"]
     assert (row["chips"], row["collectives"], row["fits"]) == (256, 0, True)
     assert row["params_bytes"] == pytest.approx(4 * 6_738_415_616 / 256, rel=1e-3)

@@ -135,7 +135,7 @@ def test_state_on_the_host_leaves_room_on_the_device(target, tmp_path):
     command += ["--states", "float32", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=600)
     assert done.returncode == 0, done.stderr
-    assert {file.name for file in tmp_path.iterdir()} == {"offload.json", "offload.png"}
+    assert {file.name for file in tmp_path.iterdir()} == {"offload.json", "offload.png", "offload-dark.png"}
     _, row = json.loads((tmp_path / "offload.json").read_text("utf-8"))["rows"]
     state = 2 * row["params_bytes"]
     assert row["host_bytes"] == row["arriving"] == row["leaving"] == pytest.approx(state, rel=1e-3)
