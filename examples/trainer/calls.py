@@ -44,29 +44,36 @@ def parse(text: str) -> Call:
     call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
     if not isinstance(call.func, ast.Name) or call.args or any(word.arg is None for word in call.keywords):
         raise wanted
-    try:
-        return Call(call.func.id, {str(word.arg): ast.literal_eval(word.value) for word in call.keywords})
-    except ValueError:
-        raise CallError(
-            f"the arguments of {text!r} must be numbers, texts, lists, True, False or None"
-        ) from None
+    arguments = {}
+    for word in call.keywords:
+        try:
+            arguments[str(word.arg)] = ast.literal_eval(word.value)
+        except (TypeError, ValueError):
+            raise CallError(
+                f"{word.arg} in {text!r} must be a number, a text, a list, True, False or None; "
+                f"got {ast.unparse(word.value)}"
+            ) from None
+    return Call(call.func.id, arguments)
 
 
 def check(call: Call, choices: Choices, given: int) -> None:
     """Makes sure that a choice can be called, when the program gives its first arguments.
 
     Raises:
-      CallError: there is no such choice, it has no such argument, or lacks one.
+      CallError: there is no such choice, it has no such argument, lacks one, or has no number for one.
     """
     if call.name not in choices:
         hint = suggestion(call.name, choices)
         raise CallError(f"there is no {call.name!r}{hint}; there are {', '.join(sorted(choices))}")
     signature = inspect.signature(choices[call.name])
     parameters = list(signature.parameters)[given:]
-    for name in call.arguments:
+    for name, value in call.arguments.items():
         if name not in parameters:
             hint, known = suggestion(name, parameters), ", ".join(parameters) or "none"
             raise CallError(f"{call.name} has no argument {name!r} to choose here{hint}; it has: {known}")
+        numeric = type(signature.parameters[name].default) in (int, float)
+        if numeric and not isinstance(value, int | float):
+            raise CallError(f"{name} in {call} must be a number")
     try:
         signature.bind(*[None] * given, **call.arguments)
     except TypeError as error:

@@ -57,6 +57,8 @@ def read(arguments: Sequence[str], doc: str | None, epilogue: str) -> Settings:
     if not asked.resume:
         return asked
     file = asked.out / FILE
+    if not file.exists():
+        raise DataError(f"--resume: there is no run in {asked.out}, since it has no {FILE}")
     before, _ = read_flags(Settings, "train", doc, [], file=file)
     free = FREE - {"steps"} if before.schedule.name in SPANNING else FREE
     for name in sorted(given - free):

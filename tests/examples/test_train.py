@@ -181,7 +181,6 @@ def test_every_optimizer_and_schedule_of_the_tables_can_be_called():
         (["--data", "numbers"], "--model: there is no 'mlp'; there are transformer"),
         (["--model", "resnet(depth=9)"], "--model: resnet(depth=9): `depth` must be 6 n + 2"),
         (["--config", "nowhere.toml"], "nowhere.toml: No such file or directory"),
-        (["--resume"], "settings.toml: No such file or directory"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line(options, message, train, tmp_path):
@@ -234,7 +233,21 @@ def test_a_bad_value_in_a_file_is_one_clear_line_that_names_it(text, message, tm
         ),
         (
             ["--optimizer", "radamw(b2=x)"],
-            "'radamw(b2=x)' must be numbers, texts, lists, True, False or None",
+            "--optimizer: b2 in 'radamw(b2=x)' must be a number, a text, a list, True, False or None; got x",
+        ),
+        (
+            ["--schedule", "cosine(end=0, warmup=abc)"],
+            "--schedule: warmup in 'cosine(end=0, warmup=abc)' must be a number, a text, a list, True, False "
+            "or None; got abc",
+        ),
+        (
+            ["--schedule", "cosine(warmup='abc')"],
+            "--schedule: warmup in cosine(warmup='abc') must be a number",
+        ),
+        (["--optimizer", "radam(b2=None)"], "--optimizer: b2 in radam(b2=None) must be a number"),
+        (
+            ["--resume", "--out", "nowhere"],
+            "--resume: there is no run in nowhere, since it has no settings.toml",
         ),
         (["--learning-rate", "-1"], "--learning-rate: must be a number >= 0; got '-1'"),
         (["--learning-rate", "inf"], "--learning-rate: must be a number >= 0; got 'inf'"),
