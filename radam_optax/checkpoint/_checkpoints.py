@@ -12,7 +12,7 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from radam_optax._core.domains import count_of_updates, flag, transformation
-from radam_optax._core.messages import warn
+from radam_optax._core.messages import kind_of, warn
 from radam_optax._core.owners import map_with_params
 from radam_optax._core.placement import fits, sharding_of
 from radam_optax.checkpoint import _orbax
@@ -170,12 +170,18 @@ class Checkpoints:
         """The step and the manifest, without checksums, of what may be saved."""
         self.wait()
         step = int(count_of_updates("step", step))
-        manifest = manifest_of(self._optimizer, trees)
         fresh = trees._replace(opt_state=jax.eval_shape(self._optimizer.init, trees.params))
+        manifest, ours = (manifest_of(self._optimizer, each) for each in (trees, fresh))
         advice = (
             "Save what its `init` makes of `params` or `update` returns; of nnx.Optimizer, its `opt_state`."
         )
-        refuse_others("`opt_state` was made", manifest, manifest_of(self._optimizer, fresh), advice)
+        if ours["links"] and not manifest["links"]:
+            raise ValueError(
+                f"`opt_state` must be a state of the optimizer; got {kind_of(trees.opt_state)}. The "
+                f"order is `save(step, params, opt_state)`. {advice}"
+            )
+        # Whose the state is it does not say.
+        refuse_others("`opt_state` was made", manifest | {"recipe": None}, ours, advice)
         steps = [other for other in self.steps() if other not in self._unusable]
         if step <= max(steps, default=-1):
             raise ValueError(

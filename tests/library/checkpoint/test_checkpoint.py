@@ -490,7 +490,7 @@ def test_bad_calls(tmp_path):
         with pytest.raises(ValueError, match=r"`step` must be in \[0, 2\*\*31\); got -1"):
             checkpoints.save(-1, PARAMS, state)
         with pytest.raises(
-            ValueError, match=r"`opt_state` was made by .*Amsgrad.*; the optimizer is .*Rectification"
+            ValueError, match=r"`opt_state` was made by .*Amsgrad.*; the optimizer is radam\(.*=0.001\). Save"
         ):
             checkpoints.save(1, PARAMS, rx.amsgrad(1e-3).init(PARAMS))
         with pytest.raises(
@@ -499,6 +499,14 @@ def test_bad_calls(tmp_path):
             checkpoints.save(1, PARAMS, tx.init({"b": PARAMS["b"]}))
         with pytest.raises(ValueError, match=r"mu\['b'\] = float32\[4\]; here it is float32\[3\]"):
             checkpoints.save(1, PARAMS, tx.init(PARAMS | {"b": jnp.ones(4)}))
+        for wrong, kind in ((PARAMS, "dict of 2"), (None, "NoneType")):  # Swapped, or without.
+            with pytest.raises(ValueError) as caught:  # noqa: PT011
+                checkpoints.save(1, state, wrong)
+            assert str(caught.value) == (
+                f"`opt_state` must be a state of the optimizer; got {kind}. The order is `save(step, "
+                "params, opt_state)`. Save what its `init` makes of `params` or `update` returns; of "
+                "nnx.Optimizer, its `opt_state`."
+            )
         assert checkpoints.steps() == []
         checkpoints.save(np.int64(5), PARAMS, state)
         for step in (5, 4):

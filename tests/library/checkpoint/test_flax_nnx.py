@@ -87,6 +87,6 @@ def test_what_is_to_be_saved_of_an_optimizer_is_said(tmp_path):
     model, optimizer = start(OPTIMIZERS["radamw"], 0)
     with (
         Checkpoints(tmp_path, OPTIMIZERS["radamw"]) as checkpoints,
-        pytest.raises(ValueError, match=r"`opt_state` was made .*of nnx\.Optimizer, its `opt_state`\.$"),
+        pytest.raises(ValueError, match=r"`opt_state` must be .*of nnx\.Optimizer, its `opt_state`\.$"),
     ):
         checkpoints.save(1, nnx.state(model, nnx.Param), nnx.state(optimizer))
