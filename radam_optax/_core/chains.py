@@ -14,7 +14,7 @@ from radam_optax._core.values import Optimizer
 
 def chain(*links: optax.GradientTransformation) -> Optimizer:
     """:func:`optax.chain`, whose states are told from parameters and from the states of other optimizers."""
-    init, chained = optax.chain(*links)
+    chained = optax.chain(*links)
 
     def update(updates, state, params=None, **extra_args):
         # States that have been saved may come back as lists.
@@ -23,9 +23,9 @@ def chain(*links: optax.GradientTransformation) -> Optimizer:
                 f"`state` must be what this optimizer's `init` returned, a tuple of {len(links)}; got "
                 f"{kind_of(state)}. {ORDER}"
             )
-        return chained(updates, state, params, **extra_args)
+        return chained.update(updates, state, params, **extra_args)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(chained.init, update)
 
 
 def masked(link: optax.GradientTransformation, mask: Any) -> optax.GradientTransformation:
@@ -36,16 +36,16 @@ def masked(link: optax.GradientTransformation, mask: Any) -> optax.GradientTrans
       mask: a tree of flags, or a function of the parameters that gives it.
     """
     called = gives_mask(mask)
-    init_masked, update = optax.masked(link, functools.partial(_called, mask) if called else mask)
+    plain = optax.masked(link, functools.partial(_called, mask) if called else mask)
 
     def init(params):
         try:
-            return init_masked(params)
+            return plain.init(params)
         except ValueError:
             _check_fit(mask(params) if called else mask, params)
             raise
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(init, plain.update)
 
 
 def _called(mask: Callable[[Any], Any], params: Any) -> Any:
