@@ -5,12 +5,11 @@ import importlib
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from examples.data.split import DataError
 from examples.lab.interrupts import if_interrupted, stop
-from examples.lab.options import suggestion
+from examples.lab.options import nothing_but_options, suggestion
 from examples.lab.stand_ins import stand_ins
 
 ROOT = Path(__file__).parents[2]  # Of the repository.
@@ -54,10 +53,7 @@ def run_command(
     try:
         # A KeyboardInterrupt within the import of an extension would surface as an ImportError.
         signal.signal(signal.SIGINT, stop)
-        if {"-h", "--help"} & {*options}:
-            # Which ends the program. Where a stand-in does not do, the help is that of below, seconds later.
-            with suppress(Exception), stand_ins(("benchmarks", "examples", "radam_optax")):
-                importlib.import_module(_module(commands[name])).main(options)
+        _read_options(_module(commands[name]), options)
         command = importlib.import_module(_module(commands[name]))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         command.main(options)
@@ -73,6 +69,18 @@ def run_command(
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _read_options(module: str, options: Sequence[str]) -> None:
+    """Ends the program with the help, or with what is wrong with the options, before slow imports."""
+    try:
+        with stand_ins(("benchmarks", "examples", "radam_optax")), nothing_but_options():
+            importlib.import_module(module).main(options)
+    except DataError:
+        raise
+    except Exception:
+        # Nothing is wrong, or a stand-in does not do: then the command says it itself, seconds later.
+        return
 
 
 def _module(file: Path) -> str:

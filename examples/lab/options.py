@@ -3,7 +3,9 @@
 import argparse
 import difflib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,38 @@ class Parser(argparse.ArgumentParser):
                 f"unrecognized arguments: {' '.join(rest)}{suggestion(flag, self._option_string_actions)}"
             )
         return found
+
+
+class OptionsRead(Exception):  # noqa: N818
+    """Ends a command of which nothing was wanted but to read its options; nothing is wrong with them."""
+
+
+_nothing_else: ContextVar[bool] = ContextVar("_nothing_else", default=False)
+
+
+def options_read() -> None:
+    """Ends the command here, with :class:`OptionsRead`, in a block of :func:`nothing_but_options`."""
+    if _nothing_else.get():
+        raise OptionsRead
+
+
+@contextmanager
+def nothing_but_options() -> Iterator[None]:
+    """A command that is called in the block goes as far as its options are read."""
+    parse, token = argparse.ArgumentParser.parse_known_args, _nothing_else.set(True)
+
+    def parse_and_end(parser: argparse.ArgumentParser, args: Any = None, namespace: Any = None) -> Any:
+        found, rest = parse(parser, args, namespace)
+        if not rest:  # Else the error is still to come.
+            options_read()
+        return found, rest
+
+    argparse.ArgumentParser.parse_known_args = parse_and_end  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        argparse.ArgumentParser.parse_known_args = parse  # type: ignore[method-assign]
+        _nothing_else.reset(token)
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from cyclopts.config import Dict
 
 from examples.data.split import DataError
 from examples.lab.console import make_console
-from examples.lab.options import output_folder, positive_int, suggestion
+from examples.lab.options import options_read, output_folder, positive_int, suggestion
 
 T = TypeVar("T")
 
@@ -105,6 +105,7 @@ def read(
         raise DataError(" ".join(str(error).split())) from error
     if settings is None:  # --help has printed.
         raise SystemExit
+    options_read()
     return Reading(settings, frozenset(given))
 
 

@@ -76,4 +76,7 @@ def stand_ins(packages: Sequence[str]) -> Iterator[None]:
         sys.meta_path.remove(finder)
         for name in set(sys.modules) - before:
             if name.partition(".")[0] in SLOW | {*packages}:
-                del sys.modules[name]
+                module, (parent, _, child) = sys.modules.pop(name), name.rpartition(".")
+                # `from parent import child` would find it there.
+                if getattr(sys.modules.get(parent), child, None) is module:
+                    delattr(sys.modules[parent], child)
