@@ -121,7 +121,12 @@ def first_moment(
 
 def _average(g, mu, old, new, *share):
     mu = averaged(mu, g, old, new)
-    return times(mu, *share) if share else mu, mu
+    return _corrected(mu, *share), mu
+
+
+def _corrected(average, share=None):
+    """The average as it is read: times its share, where it is corrected for bias."""
+    return average if share is None else times(average, share)
 
 
 def _average_before(g, mu, old, new, share, first, at_first):
@@ -372,7 +377,7 @@ def _moving(b2, debias, initial, dtype, delayed=None, *, additive=False) -> opta
 
 def _average_of_squares(g, nu, old, new, *share):
     nu = averaged(nu, abs_sq(g), old, new)
-    return times(nu, *share) if share else nu, nu
+    return _corrected(nu, *share), nu
 
 
 def _average_of_squares_before(g, nu, old, new, share, first, at_first):
@@ -384,7 +389,7 @@ def _additive_average_of_squares(g, nu, old, new, *share):
     square = abs_sq(g)
     # Both may be infinite. Times a sign is exact: how the rest is fused cannot change a bit.
     nu = nu - jnp.where(nu == square, 0, jnp.sign(nu - square) * (new * square))
-    return times(nu, *share) if share else nu, nu
+    return _corrected(nu, *share), nu
 
 
 class CenteredSecondMomentState(NamedTuple):
@@ -592,7 +597,7 @@ def belief_moment(
 
 def _average_of_surprise(g, m, nu, old, new, eps, *share):
     nu = averaged(nu, abs_sq(g - m), old, new) + eps
-    return times(nu, *share) if share else nu, nu
+    return _corrected(nu, *share), nu
 
 
 def _average_of_surprise_before(g, m, nu, old, new, eps, share, first, at_first):
